@@ -1,0 +1,707 @@
+"""Building the embedded tables from the sources (``pvd data``).
+
+Each table has a builder, which asks a :class:`Workshop` for the frames it needs. A source
+that cannot be had leaves the tables that need it untouched; the others are rebuilt.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import geopandas as gpd
+import pandas as pd
+
+from utils import __version__, care, commerce, communes, culture, energy, sources, tables, territory
+from utils.catalogue import DATA, Indicator, load_indicators_catalogue, load_sources
+from utils.errors import LayoutError, SourceError
+from utils.readers import READERS, equipment, people
+from utils.readers.territory import read_areas
+
+__all__ = ["BUILDERS", "BuildReport", "Workshop", "build_tables", "code_digest"]
+
+#: Bounds of the universe, municipal inhabitants (the programme helps towns under 20,000).
+SMALLEST, LARGEST = 500, 30_000
+
+#: Tolerance of the simplified outlines, metres in the local CRS.
+OUTLINE_TOLERANCE_M = 150
+DEPARTEMENT_TOLERANCE_M = 1_000
+
+_PASSAGE_SOURCES: Final = (
+    "cog_communes",
+    "cog_communes_2020",
+    "cog_communes_2021",
+    "cog_communes_2023",
+    "cog_communes_2025",
+)
+
+#: Modules whose text decides what the tables hold; their digest is in the manifest.
+_CODE: Final = (
+    "build.py",
+    "care.py",
+    "catalogue.py",
+    "commerce.py",
+    "communes.py",
+    "culture.py",
+    "energy.py",
+    "tables.py",
+    "territory.py",
+    "readers",
+)
+
+
+def code_digest() -> str:
+    """Return a short digest of the code and catalogues that decide what the tables hold."""
+    package = Path(__file__).parent
+    files = [
+        file
+        for name in _CODE
+        for file in (sorted((package / name).glob("*.py")) or [package / name])
+    ]
+    files += [DATA / name for name in ("indicators.yml", "bpe_types.csv", "culture_types.csv")]
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
+    return digest.hexdigest()[:16]
+
+
+class Workshop:
+    """The frames read so far, and what each table drew from.
+
+    Parameters
+    ----------
+    fetch : callable
+        Source id -> path of its file (:func:`utils.sources.fetch`).
+    """
+
+    def __init__(self, fetch: Callable[[str], Path]) -> None:
+        self._fetch = fetch
+        self._frames: dict[str, pd.DataFrame] = {}
+        self._sha256: dict[str, str] = {}
+        self._failed: dict[str, SourceError | LayoutError] = {}
+        self.used: list[str] = []
+        self.reports: list[communes.CarryReport] = []
+
+    def path(self, source: str) -> Path:
+        """Return the file of a source, noting that the table being built uses it."""
+        if source not in self.used:
+            self.used.append(source)
+        if source in self._failed:
+            raise self._failed[source]
+        try:
+            path = self._fetch(source)
+        except SourceError as error:
+            self._failed[source] = error
+            raise
+        if source not in self._sha256:
+            self._sha256[source] = tables.file_sha256(path)
+        return path
+
+    def read(
+        self, source: str, reader: Callable[[Path], pd.DataFrame] | None = None
+    ) -> pd.DataFrame:
+        """Return the tidy frame of a source, read once."""
+        path = self.path(source)
+        chosen = reader or READERS[source]
+        key = f"{source}:{chosen.__name__}"
+        if key not in self._frames:
+            try:
+                self._frames[key] = chosen(path)
+            except LayoutError as error:
+                self._failed[source] = error
+                raise
+        return self._frames[key]
+
+    def passage(self) -> pd.DataFrame:
+        """Return the passage from any code met since 2020 to today's communes."""
+        current, *older = (self.read(source) for source in _PASSAGE_SOURCES)
+        key = "passage"
+        if key not in self._frames:
+            self._frames[key] = communes.build_passage(current, older)
+        return self._frames[key]
+
+    def carried(
+        self, frame: pd.DataFrame, *, by: Sequence[str], sums: Sequence[str], label: str
+    ) -> pd.DataFrame:
+        """Carry a frame to today's communes, counts summed, and keep the report."""
+        done, report = communes.carry(
+            frame, self.passage(), by=list(by), sums=list(sums), label=label
+        )
+        self.reports.append(report)
+        return done
+
+    def provenance(self) -> list[dict[str, str]]:
+        """Return what the table being built drew from, for the manifest."""
+        return [
+            {
+                "id": source,
+                "vintage": str(load_sources()[source].vintage),
+                "sha256": self._sha256[source],
+            }
+            for source in sorted(self.used)
+        ]
+
+
+# --------------------------------------------------------------------------- towns
+
+
+def universe(shop: Workshop) -> pd.Series:
+    """Return the codes of the universe, sorted.
+
+    Communes of :data:`SMALLEST` to :data:`LARGEST` inhabitants, and every PVD whatever its
+    size. The *collectivités d’outre-mer* are out: no source of the book covers them.
+    """
+    cog = shop.read("cog_communes")
+    cog = cog[cog["kind"] == "commune"]
+    small = cog["population"].between(SMALLEST, LARGEST) & (cog["zone"] != "com")
+    kept = small | cog["code"].isin(shop.read("pvd_communes")["code"])
+    return cog.loc[kept, "code"].sort_values(ignore_index=True)
+
+
+def build_towns(shop: Workshop) -> pd.DataFrame:
+    """Build ``towns``, one line a commune of the universe."""
+    cog = shop.read("cog_communes")
+    programme = shop.read("pvd_communes").set_index("code")
+    acv = set(shop.read("acv_communes")["code"])
+    towns = cog.loc[
+        (cog["kind"] == "commune") & cog["code"].isin(universe(shop)),
+        ["code", "name", "departement", "region", "population"],
+    ].rename(columns={"population": f"pop_{tables.LATEST_POPULATION}"})
+    departements = shop.read("cog_departements").set_index("code")["name"]
+    regions = shop.read("cog_regions").set_index("code")["name"]
+    towns["departement_name"] = towns["departement"].map(departements)
+    towns["region_name"] = towns["region"].map(regions)
+    epci = shop.read("cog_epci").drop_duplicates("code")
+    towns = towns.merge(epci[["code", "epci", "epci_name"]], on="code", how="left")
+
+    history = shop.carried(
+        shop.read("population_historique"),
+        by=["code", "year"],
+        sums=["population"],
+        label="population_historique",
+    )
+    history["population"] = history["population"].where(history["population"] > 0)
+    wide = history.pivot_table(index="code", columns="year", values="population")
+    wide.columns = [f"pop_{year}" for year in wide.columns]
+    towns = towns.merge(wide.round().astype("Int64").reset_index(), on="code", how="left")
+    areas = shop.read("population_historique", read_areas)
+    areas = shop.carried(
+        areas[areas["area_km2"] > 0], by=["code"], sums=["area_km2"], label="superficie"
+    )
+    towns = towns.merge(areas, on="code", how="left")
+
+    towns = towns.merge(shop.read("densite"), on="code", how="left")
+    aav = shop.read("aav_2020")[["code", "aav", "aav_name", "aav_category", "aav_size"]]
+    towns = towns.merge(aav, on="code", how="left")
+    centroids = _centroids(shop.read("contours_communes"), towns["code"])
+    towns = towns.merge(centroids, on="code", how="left")
+    towns["epsg"] = [communes.local_epsg(code) for code in towns["code"]]
+    towns["pvd"] = towns["code"].isin(programme.index)
+    towns["pvd_signed"] = towns["code"].map(programme["signed"])
+    towns["acv"] = towns["code"].isin(acv)
+    populations = sorted(c for c in towns.columns if c.startswith("pop_"))
+    order = [
+        "code", "name", "departement", "departement_name", "region", "region_name",
+        "epci", "epci_name", *populations, "area_km2", "density",
+        "aav", "aav_name", "aav_category", "aav_size", "lon", "lat", "epsg",
+        "pvd", "pvd_signed", "acv",
+    ]  # fmt: skip
+    types = {"density": "Int8", "aav_size": "Int8", "epsg": "int32"}
+    return towns[order].astype(types).sort_values("code", ignore_index=True)
+
+
+def _centroids(contours: gpd.GeoDataFrame, codes: pd.Series) -> pd.DataFrame:
+    """Centroids in the local CRS, given in WGS 84: ``code``, ``lon``, ``lat`` (five decimals)."""
+    kept = contours[contours["code"].isin(codes)]
+    epsg = pd.Series([communes.local_epsg(code) for code in kept["code"]], index=kept.index)
+    points = []
+    for crs, group in kept.groupby(epsg):
+        centers = group.geometry.to_crs(crs).centroid.to_crs(4326)
+        points.append(pd.DataFrame({"code": group["code"], "lon": centers.x, "lat": centers.y}))
+    return pd.concat(points).round(5).drop_duplicates("code")
+
+
+def build_contours_departements(shop: Workshop) -> gpd.GeoDataFrame:
+    """Build the outlines of the départements, simplified for national maps."""
+    return _simplified(shop.read("contours_departements"), DEPARTEMENT_TOLERANCE_M)
+
+
+def build_contours_pvd(shop: Workshop) -> gpd.GeoDataFrame:
+    """Build the outlines of the PVD, simplified for town maps."""
+    contours = shop.read("contours_communes")
+    codes = shop.read("pvd_communes")["code"]
+    return _simplified(contours[contours["code"].isin(codes)], OUTLINE_TOLERANCE_M)
+
+
+def _simplified(outlines: gpd.GeoDataFrame, tolerance: float) -> gpd.GeoDataFrame:
+    """Simplify in each territory's CRS, back to WGS 84 with five decimals (about 1 m)."""
+    epsg = pd.Series([communes.local_epsg(code) for code in outlines["code"]], index=outlines.index)
+    parts = [
+        group.geometry.to_crs(crs).simplify(tolerance).to_crs(4326)
+        for crs, group in outlines.groupby(epsg)
+    ]
+    geometry = pd.concat(parts).reindex(outlines.index)
+    frame = gpd.GeoDataFrame({"code": outlines["code"]}, geometry=geometry, crs=4326)
+    frame.geometry = frame.geometry.set_precision(1e-5)
+    return frame.sort_values("code", ignore_index=True)
+
+
+# --------------------------------------------------------------------------- indicators
+
+_STATUSES: Final = ("ok", "zero", "absent", "secret")
+
+
+def complete(
+    measure: pd.DataFrame,
+    *,
+    codes: pd.Series,
+    year: int,
+    missing: str,
+    covered: set[str] | None = None,
+) -> pd.DataFrame:
+    """Give every town of the universe a value or the reason why it has none.
+
+    Parameters
+    ----------
+    measure : DataFrame
+        ``code``, ``value`` and perhaps ``status``.
+    codes : Series of str
+        The universe.
+    year : int
+        Year of the values.
+    missing : {"zero", "absent", "secret"}
+        What a town without a line means.
+    covered : set of str, optional
+        Towns that the source covers; a town outside is ``absent`` whatever ``missing`` says.
+
+    Returns
+    -------
+    DataFrame
+        ``code``, ``year``, ``value``, ``status``: value 0 is always ``zero``, a missing
+        value is never ``zero`` nor ``ok``.
+    """
+    one = measure.drop_duplicates("code").set_index("code").reindex(codes)
+    value = one["value"].astype("float64")
+    status = one["status"] if "status" in one else pd.Series(pd.NA, index=one.index, dtype="str")
+    fallback = pd.Series(missing, index=one.index)
+    if covered is not None:
+        fallback = fallback.where(one.index.isin(covered), "absent")
+    status = status.where(status.isin(["secret", "absent"])).fillna(fallback)
+    value = value.mask(value.isna() & (status == "zero"), 0.0)
+    status = status.mask(value.notna(), "ok").mask(value == 0, "zero")
+    return pd.DataFrame(
+        {
+            "code": one.index,
+            "year": year,
+            "value": value.to_numpy(),
+            "status": status.to_numpy(),
+        }
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What an indicator's method receives."""
+
+    indicator: Indicator
+    shop: Workshop
+    codes: pd.Series
+
+
+Method = Callable[[_Asked], Iterator[pd.DataFrame]]
+
+
+def _equipment_counts(shop: Workshop, year: int) -> tuple[pd.DataFrame, list[str]]:
+    """Return counts by type of a BPE vintage on today's communes, and the types it tells."""
+    key = f"counts:{year}"
+    types = tables.load_bpe_types()
+    source = f"bpe_{year}"
+    bpe = shop.read(source)
+    shop.passage()
+    if key not in shop._frames:
+        counts = commerce.count_types(bpe, types, year=year)
+        shop._frames[key] = shop.carried(counts, by=["code", "type"], sums=["count"], label=source)
+    return shop._frames[key], commerce.available_types(bpe, types, year=year)
+
+
+def _types(asked: _Asked) -> Iterator[pd.DataFrame]:
+    wanted = asked.indicator.build["types"]
+    for year in asked.indicator.years:
+        counts, available = _equipment_counts(asked.shop, year)
+        told = set(wanted) <= set(available)
+        rows = counts[counts["type"].isin(wanted)].groupby("code", as_index=False)["count"].sum()
+        measure = rows.rename(columns={"count": "value"}).iloc[: None if told else 0]
+        yield complete(measure, codes=asked.codes, year=year, missing="zero" if told else "absent")
+
+
+def _family(asked: _Asked) -> Iterator[pd.DataFrame]:
+    for year in asked.indicator.years:
+        counts, _ = _equipment_counts(asked.shop, year)
+        measure = commerce.sum_families(
+            counts, tables.load_bpe_types(), asked.indicator.build["families"]
+        )
+        yield complete(measure, codes=asked.codes, year=year, missing="zero")
+
+
+def _richness(asked: _Asked) -> Iterator[pd.DataFrame]:
+    for year in asked.indicator.years:
+        counts, _ = _equipment_counts(asked.shop, year)
+        measure = commerce.richness(counts, tables.load_bpe_types())
+        yield complete(measure, codes=asked.codes, year=year, missing="zero")
+
+
+def _shannon(asked: _Asked) -> Iterator[pd.DataFrame]:
+    for year in asked.indicator.years:
+        counts, _ = _equipment_counts(asked.shop, year)
+        measure = commerce.shannon(counts, tables.load_bpe_types())
+        yield complete(measure, codes=asked.codes, year=year, missing="absent")
+
+
+def _basket(asked: _Asked) -> Iterator[pd.DataFrame]:
+    for year in asked.indicator.years:
+        counts, _ = _equipment_counts(asked.shop, year)
+        met = commerce.basket(counts).sum(axis=1).rename("value").reset_index()
+        yield complete(met, codes=asked.codes, year=year, missing="zero")
+
+
+def _creations(asked: _Asked) -> Iterator[pd.DataFrame]:
+    lines = asked.shop.carried(
+        asked.shop.read("sirene_creations"),
+        by=["code", "year"],
+        sums=["creations"],
+        label="sirene_creations",
+    ).rename(columns={"creations": "value"})
+    yield from _by_year(asked, lines, missing="absent")
+
+
+def _by_year(
+    asked: _Asked, lines: pd.DataFrame, *, missing: str, covered: set[str] | None = None
+) -> Iterator[pd.DataFrame]:
+    for year in asked.indicator.years:
+        yield complete(
+            lines[lines["year"] == year],
+            codes=asked.codes,
+            year=year,
+            missing=missing,
+            covered=covered,
+        )
+
+
+def _single(
+    asked: _Asked, measure: pd.DataFrame, *, missing: str, covered: set[str] | None = None
+) -> Iterator[pd.DataFrame]:
+    (year,) = asked.indicator.years
+    yield complete(measure, codes=asked.codes, year=year, missing=missing, covered=covered)
+
+
+def _places(asked: _Asked) -> tuple[pd.DataFrame, set[str]]:
+    """Return the BASILIC places on today's communes, and the towns that the source covers."""
+    places = asked.shop.read("basilic").dropna(subset=["code"])
+    new = asked.shop.passage().set_index("old")["new"]
+    places = places.assign(code=places["code"].map(new).fillna(places["code"]))
+    programme = set(asked.shop.read("pvd_communes")["code"])
+    corsica = asked.codes.str.startswith("2") & asked.codes.str[1].isin(["A", "B"])
+    covered = set(asked.codes[~corsica | asked.codes.isin(programme)])
+    return places, covered
+
+
+def _kinds(asked: _Asked) -> Iterator[pd.DataFrame]:
+    places, covered = _places(asked)
+    measure = culture.count_kinds(places, asked.indicator.build["kinds"])
+    yield from _single(asked, measure, missing="zero", covered=covered)
+
+
+def _group(asked: _Asked) -> Iterator[pd.DataFrame]:
+    places, covered = _places(asked)
+    measure = culture.count_group(
+        places, tables.load_culture_types(), asked.indicator.build["group"]
+    )
+    yield from _single(asked, measure, missing="zero", covered=covered)
+
+
+def _living_share(asked: _Asked) -> Iterator[pd.DataFrame]:
+    places, covered = _places(asked)
+    measure = culture.living_share(places, tables.load_culture_types())
+    yield from _single(asked, measure, missing="absent", covered=covered)
+
+
+def _cinema(asked: _Asked) -> Iterator[pd.DataFrame]:
+    lines = asked.shop.carried(
+        culture.cinema_sum(asked.shop.read("cinemas"), asked.indicator.build["column"]),
+        by=["code", "year"],
+        sums=["value"],
+        label="cinemas",
+    )
+    yield from _by_year(asked, lines, missing="zero")
+
+
+def _register(asked: _Asked) -> pd.DataFrame:
+    return asked.shop.carried(
+        asked.shop.read("registre"),
+        by=["code", "filiere"],
+        sums=["installations", "power_kw"],
+        label="registre",
+    )
+
+
+def _power(asked: _Asked) -> Iterator[pd.DataFrame]:
+    measure = energy.power_kw(_register(asked), asked.indicator.build["filieres"])
+    yield from _single(asked, measure, missing="zero")
+
+
+def _installations(asked: _Asked) -> Iterator[pd.DataFrame]:
+    measure = energy.installations(_register(asked), asked.indicator.build["filieres"])
+    yield from _single(asked, measure, missing="zero")
+
+
+def _consumption(asked: _Asked) -> Iterator[pd.DataFrame]:
+    lines = asked.shop.carried(
+        asked.shop.read("conso_communes"),
+        by=["code", "year", "energy", "sector"],
+        sums=["mwh"],
+        label="conso_communes",
+    )
+    build = asked.indicator.build
+    measure = energy.consumption_mwh(lines, energy=build["energy"], sector=build["sector"])
+    yield from _by_year(asked, measure, missing="absent")
+
+
+def _apl(asked: _Asked) -> Iterator[pd.DataFrame]:
+    lines = care.accessibility(
+        asked.shop.read("apl_professions"), asked.indicator.build["profession"]
+    )
+    yield from _by_year(asked, lines, missing="absent")
+
+
+def _income(asked: _Asked) -> Iterator[pd.DataFrame]:
+    income = asked.shop.read("filosofi_communes").rename(columns={"median_income": "value"})
+    territories = set(income["code"].str[:2]) - {"97"}
+    overseas = set(income.loc[income["code"].str[:2] == "97", "code"].str[:3])
+    known = asked.codes.str[:2].isin(territories) | asked.codes.str[:3].isin(overseas)
+    yield from _single(asked, income, missing="secret", covered=set(asked.codes[known]))
+
+
+def _housing(asked: _Asked) -> Iterator[pd.DataFrame]:
+    homes = asked.shop.carried(
+        asked.shop.read("rp_logement"),
+        by=["code"],
+        sums=["dwellings", "main_homes", "second_homes", "vacant_homes"],
+        label="rp_logement",
+    )
+    measure = territory.share_of_homes(homes, asked.indicator.build["column"])
+    yield from _single(asked, measure, missing="absent")
+
+
+def _ages(asked: _Asked) -> Iterator[pd.DataFrame]:
+    column = asked.indicator.build["column"]
+    measure = asked.shop.read("rp_ages")[["code", column]].rename(columns={column: "value"})
+    yield from _single(asked, measure, missing="absent")
+
+
+_SQUARE_COLUMNS: Final = (
+    "codes", "imputed", "persons", "households", "poor_households", "age_65_79", "age_80_plus",
+)  # fmt: skip
+
+
+def _read_squares(path: Path) -> pd.DataFrame:
+    squares = people.read_carreaux_200m(path, columns=_SQUARE_COLUMNS)
+    return territory.squares_by_commune(squares)
+
+
+def _squares(asked: _Asked) -> Iterator[pd.DataFrame]:
+    column = asked.indicator.build["column"]
+    by_commune = asked.shop.read("carreaux_200m", _read_squares)
+    measure = by_commune[["code", column]].rename(columns={column: "value"})
+    yield from _single(asked, measure.round({"value": 2}), missing="absent")
+
+
+def _tourism(asked: _Asked) -> Iterator[pd.DataFrame]:
+    beds = asked.shop.carried(
+        asked.shop.read("tourisme"), by=["code"], sums=["beds"], label="tourisme"
+    ).rename(columns={"beds": "value"})
+    yield from _single(asked, beds, missing="absent")
+
+
+def _growth(asked: _Asked) -> Iterator[pd.DataFrame]:
+    history = asked.shop.carried(
+        asked.shop.read("population_historique"),
+        by=["code", "year"],
+        sums=["population"],
+        label="population_historique",
+    )
+    cog = asked.shop.read("cog_communes")
+    last = cog.loc[cog["kind"] == "commune", ["code", "population"]].assign(
+        year=tables.LATEST_POPULATION
+    )
+    both = pd.concat([history, last.astype({"population": "float64"})], ignore_index=True)
+    both = both[both["population"] > 0]
+    measure = territory.growth(both, first=2013, last=tables.LATEST_POPULATION)
+    yield from _single(asked, measure, missing="absent")
+
+
+METHODS: Final[Mapping[str, Method]] = {
+    "types": _types,
+    "family": _family,
+    "richness": _richness,
+    "shannon": _shannon,
+    "basket": _basket,
+    "creations": _creations,
+    "kinds": _kinds,
+    "group": _group,
+    "living_share": _living_share,
+    "cinema": _cinema,
+    "power": _power,
+    "installations": _installations,
+    "consumption": _consumption,
+    "apl": _apl,
+    "income": _income,
+    "housing": _housing,
+    "ages": _ages,
+    "squares": _squares,
+    "tourism": _tourism,
+    "growth": _growth,
+}
+
+
+def _indicator_builder(group: str) -> Callable[[Workshop], pd.DataFrame]:
+    def build(shop: Workshop) -> pd.DataFrame:
+        codes = universe(shop)
+        parts = []
+        for name, indicator in load_indicators_catalogue().items():
+            if indicator.build["table"] != group:
+                continue
+            method = METHODS[indicator.build["method"]]
+            parts += [
+                frame.assign(indicator=name) for frame in method(_Asked(indicator, shop, codes))
+            ]
+        frame = pd.concat(parts, ignore_index=True)
+        frame["year"] = frame["year"].astype("int16")
+        frame = frame.sort_values(["indicator", "year", "code"], ignore_index=True)
+        return frame[["code", "indicator", "year", "value", "status"]]
+
+    return build
+
+
+BUILDERS: Final[Mapping[str, Callable[[Workshop], pd.DataFrame]]] = {
+    "towns": build_towns,
+    "contours_departements": build_contours_departements,
+    "contours_pvd": build_contours_pvd,
+    **{f"indicators_{group}": _indicator_builder(group) for group in tables.INDICATOR_GROUPS},
+}
+
+
+# --------------------------------------------------------------------------- the whole
+
+
+@dataclass(slots=True)
+class BuildReport:
+    """What a run of :func:`build_tables` did."""
+
+    written: list[str] = field(default_factory=list)
+    unchanged: list[str] = field(default_factory=list)
+    failed: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def ok(self) -> bool:
+        """Tell whether every table could be built."""
+        return not self.failed
+
+
+def build_tables(
+    *,
+    fetch: Callable[[str], Path] = sources.fetch,
+    folder: Path = tables.TABLES,
+    only: Sequence[str] = (),
+    progress: Callable[[str], None] = lambda _: None,
+) -> BuildReport:
+    """Build the embedded tables and their manifest.
+
+    Parameters
+    ----------
+    fetch : callable
+        Source id -> path.
+    folder : Path
+        Where tables and manifest are written.
+    only : sequence of str
+        Names of tables to build; all when empty.
+    progress : callable
+        Called with the name of each table before it is built.
+
+    Returns
+    -------
+    BuildReport
+        A table whose source cannot be had, or has not the expected layout, is in
+        ``failed`` with the reason, and its old file is untouched.
+    """
+    report = BuildReport()
+    shop = Workshop(fetch)
+    manifest_path = folder / "manifest.json"
+    entries: dict[str, Any] = {}
+    if manifest_path.is_file():
+        entries = dict(tables.load_manifest(folder)["tables"])
+    entries = {name: entry for name, entry in entries.items() if name in BUILDERS}
+    for name, builder in BUILDERS.items():
+        if only and name not in only:
+            continue
+        progress(name)
+        shop.used.clear()
+        shop.reports.clear()
+        try:
+            frame = builder(shop)
+        except (SourceError, LayoutError) as error:
+            report.failed[name] = str(error)
+            continue
+        path = folder / f"{name}.parquet"
+        before = tables.file_sha256(path) if path.is_file() else ""
+        tables.write_parquet(frame, path)
+        after = tables.file_sha256(path)
+        (report.unchanged if before == after else report.written).append(name)
+        entries[name] = _entry(name, frame, after, path.stat().st_size, shop)
+    if report.written or report.unchanged:
+        tables.write_json({"version": 1, "tables": entries}, manifest_path)
+    return report
+
+
+def _entry(
+    name: str, frame: pd.DataFrame, sha256: str, size: int, shop: Workshop
+) -> dict[str, Any]:
+    group = name.removeprefix("indicators_")
+    gaps = sorted(
+        {
+            indicator.gaps
+            for indicator in load_indicators_catalogue().values()
+            if indicator.build["table"] == group and indicator.gaps
+        }
+    )
+    entry: dict[str, Any] = {
+        "file": f"{name}.parquet",
+        "rows": len(frame),
+        "columns": list(frame.columns),
+        "bytes": size,
+        "sha256": sha256,
+        "sources": shop.provenance(),
+        "code": f"{__version__}+{code_digest()}",
+        "gaps": gaps if name.startswith("indicators_") else _table_gaps(name, frame),
+        "passage": [json.loads(json.dumps(report.as_dict())) for report in _unique(shop.reports)],
+    }
+    if "status" in frame:
+        entry["status"] = {s: int((frame["status"] == s).sum()) for s in _STATUSES}
+    return entry
+
+
+def _unique(reports: Sequence[communes.CarryReport]) -> list[communes.CarryReport]:
+    return list({report.label: report for report in reports}.values())
+
+
+def _table_gaps(name: str, frame: pd.DataFrame) -> list[str]:
+    if name == "towns":
+        return [
+            f"{column} : inconnu pour {int(frame[column].isna().sum())} communes."
+            for column in ("pop_2006", "area_km2", "density", "aav", "lon", "epci")
+            if frame[column].isna().any()
+        ]
+    return ["Contours de 2018 : une commune nouvelle plus récente a celui de son ancien chef-lieu."]

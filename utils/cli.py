@@ -1,0 +1,118 @@
+"""The command line, ``pvd``: one French sentence an error, exit status 2."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from utils import __version__, book, build, doctor, sitecheck, sources, tables
+from utils.catalogue import load_sources
+from utils.errors import PvdError
+
+ROOT = Path(__file__).resolve().parent.parent
+
+app = typer.Typer(
+    help="Le portrait ouvert et reproductible des petites villes de France.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+)
+out = Console()
+err = Console(stderr=True)
+
+
+@app.command("data")
+def data(
+    only: Annotated[
+        list[str] | None, typer.Option("--table", help="Ne reconstruire que cette table.")
+    ] = None,
+) -> None:
+    """Reconstruire les tables embarquées à partir des sources."""
+    report = build.build_tables(
+        only=only or (), progress=lambda name: err.print(f"Table {name}…", highlight=False)
+    )
+    for name in report.written:
+        out.print(f"{name} : réécrite.")
+    for name in report.unchanged:
+        out.print(f"{name} : inchangée.")
+    for name, reason in report.failed.items():
+        err.print(f"{name} : laissée telle quelle. {reason}", style="red", markup=False)
+    if not report.ok:
+        raise typer.Exit(2)
+
+
+@app.command("sources")
+def list_sources() -> None:
+    """Lister les sources, leur millésime et leur licence."""
+    table = Table("Identifiant", "Titre", "Producteur", "Millésime", "Licence")
+    for name, source in load_sources().items():
+        table.add_row(name, source.title, source.producer, str(source.vintage), source.licence)
+    out.print(table)
+
+
+@app.command("fetch")
+def fetch(source: Annotated[str, typer.Argument(help="Identifiant de data/sources.yml.")]) -> None:
+    """Obtenir le fichier d’une source : cache, miroir, puis producteur."""
+    out.print(str(sources.fetch(source)), soft_wrap=True, markup=False, highlight=False)
+
+
+@app.command("town")
+def town(query: Annotated[str, typer.Argument(help="Nom ou code Insee.")]) -> None:
+    """Trouver une petite ville par son nom ou son code."""
+    line = tables.load_town(query)
+    out.print(f"{line['name']} ({line['code']}), {line['departement_name']}", highlight=False)
+
+
+@app.command("book")
+def build_the_book(
+    output: Annotated[Path, typer.Option(help="Dossier du site.")] = ROOT / "_book",
+) -> None:
+    """Construire le livre à partir des tables embarquées."""
+    faults = tables.verify_tables()
+    if faults:
+        raise book.BookError(" ".join(faults), hint="Reconstruisez-les avec « pvd data ».")
+    report = book.build_book(ROOT, output=output)
+    out.print(report.sentence(), highlight=False, soft_wrap=True)
+
+
+@app.command("check-site")
+def check_site(
+    folder: Annotated[Path, typer.Argument(help="Dossier du site construit.")] = ROOT / "_book",
+    artefacts: Annotated[Path, typer.Option(help="Où garder les captures.")] = ROOT / "artefacts",
+) -> None:
+    """Vérifier les pages construites, dans un vrai navigateur."""
+    raise typer.Exit(sitecheck.run(folder, artefacts))
+
+
+@app.command("doctor")
+def diagnose() -> None:
+    """Dire ce qui est installé, ce qui manque et ce que cela apporterait."""
+    for finding in doctor.diagnose():
+        mark = "✓" if finding.ok else "✗"
+        out.print(f"{mark} {finding.sentence}", highlight=False, soft_wrap=True, markup=False)
+
+
+@app.command("version")
+def version() -> None:
+    """Afficher la version."""
+    out.print(__version__)
+
+
+def main() -> None:
+    """Run the command line; an expected error is one sentence, and exit status 2."""
+    try:
+        app()
+    except PvdError as error:
+        err.print(f"Erreur : {error.message}", style="red", markup=False, soft_wrap=True)
+        if error.hint:
+            err.print(error.hint, markup=False, soft_wrap=True)
+        sys.exit(error.exit_code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,174 @@
+"""Shops and everyday services of a town, from the BPE (pure functions).
+
+The correspondence between the codes of the *base permanente des équipements* before and
+after its renumbering of 2023 is ``data/bpe_types.csv``: a type of this book, its codes, the
+first year from which it may be followed, whether 2024 may be compared, and why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+__all__ = [
+    "BASKET",
+    "FAMILIES",
+    "RENUMBERING_YEAR",
+    "available_types",
+    "basket",
+    "comparable_since",
+    "count_types",
+    "richness",
+    "shannon",
+    "sum_families",
+]
+
+#: Families of shops and everyday services, in the order in which the book shows them.
+FAMILIES: Final[Mapping[str, str]] = {
+    "alimentaire": "Alimentation",
+    "restauration": "Restauration",
+    "equipement_personne": "Équipement de la personne",
+    "equipement_maison": "Équipement de la maison",
+    "culture_loisirs": "Culture et loisirs",
+    "services": "Services",
+    "automobile": "Automobile",
+}
+
+#: Everyday needs: label -> types of ``data/bpe_types.csv``, any of which meets the need.
+BASKET: Final[Mapping[str, Sequence[str]]] = {
+    "boulangerie": ("boulangerie",),
+    "boucherie": ("boucherie",),
+    "alimentation générale": ("epicerie", "superette", "grande_surface"),
+    "restaurant": ("restaurant",),
+    "presse": ("librairie_presse",),
+    "pharmacie": ("pharmacie",),
+    "poste": ("poste", "relais_poste"),
+    "banque": ("banque",),
+    "coiffure": ("coiffure",),
+    "station-service": ("station_service",),
+    "garage": ("garage",),
+    "médecin": ("medecin_generaliste",),
+}
+
+#: First vintage of the BPE with the new numbering (Insee, BPE 2023).
+RENUMBERING_YEAR: Final = 2023
+
+
+def _codes(types: pd.DataFrame, year: int) -> dict[str, list[str]]:
+    """Return type -> its BPE codes in that year, in order; types not yet followed are left out."""
+    column = "codes_avant_2023" if year < RENUMBERING_YEAR else "codes_2024"
+    followed = types[types["premiere_annee"].astype(int) <= year]
+    return {
+        str(kind): str(codes).split("+")
+        for kind, codes in zip(followed["type"], followed[column], strict=True)
+    }
+
+
+def available_types(bpe: pd.DataFrame, types: pd.DataFrame, *, year: int) -> list[str]:
+    """List the types that a vintage of the BPE can tell.
+
+    A vintage with fewer types than the official file lacks some: their count is unknown,
+    not zero. A type is available when each of its codes, or their sum written in one line
+    (``"B104+B105"``), is found at least once in the whole file.
+    """
+    present = set(bpe.loc[bpe["year"] == year, "typequ"])
+    return [
+        kind
+        for kind, codes in _codes(types, year).items()
+        if "+".join(codes) in present or present.issuperset(codes)
+    ]
+
+
+def count_types(bpe: pd.DataFrame, types: pd.DataFrame, *, year: int) -> pd.DataFrame:
+    """Count the facilities of each type by commune in one vintage.
+
+    Parameters
+    ----------
+    bpe : DataFrame
+        ``code``, ``year``, ``typequ``, ``count``.
+    types : DataFrame
+        ``data/bpe_types.csv``: ``type``, ``codes_avant_2023``, ``codes_2024``, ``premiere_annee``.
+    year : int
+        Vintage.
+
+    Returns
+    -------
+    DataFrame
+        ``code``, ``type``, ``count`` (float), counts above 0 only, sorted by code and type.
+    """
+    kept = set(available_types(bpe, types, year=year))
+    by_code = {
+        code: kind
+        for kind, codes in _codes(types, year).items()
+        if kind in kept
+        for code in [*codes, "+".join(codes)]
+    }
+    rows = bpe.loc[bpe["year"] == year, ["code", "typequ", "count"]]
+    rows = rows.assign(type=rows["typequ"].map(by_code)).dropna(subset=["type"])
+    counts = rows.groupby(["code", "type"], as_index=False, observed=True)["count"].sum()
+    counts["count"] = counts["count"].astype("float64")
+    return counts[counts["count"] > 0].sort_values(["code", "type"], ignore_index=True)
+
+
+def sum_families(
+    counts: pd.DataFrame, types: pd.DataFrame, families: Sequence[str]
+) -> pd.DataFrame:
+    """Sum the counts of all types of some families: ``code``, ``value``."""
+    kept = types.loc[types["famille"].isin(families), "type"]
+    rows = counts[counts["type"].isin(kept)]
+    return rows.groupby("code", as_index=False)["count"].sum().rename(columns={"count": "value"})
+
+
+def richness(counts: pd.DataFrame, types: pd.DataFrame) -> pd.DataFrame:
+    """Count the types of the seven families that are present: ``code``, ``value``."""
+    kept = types.loc[types["famille"].isin(FAMILIES), "type"]
+    rows = counts[counts["type"].isin(kept)]
+    return rows.groupby("code", as_index=False)["type"].nunique().rename(columns={"type": "value"})
+
+
+def shannon(counts: pd.DataFrame, types: pd.DataFrame) -> pd.DataFrame:
+    r"""Shannon's index of the shops over their types: ``code``, ``value`` (nats).
+
+    :math:`H = -\sum_i p_i \ln p_i`, with :math:`p_i` the share of type *i* (Shannon, 1948).
+    0 when one type only is present; a commune without any shop has no line.
+    """
+    kept = types.loc[types["famille"].isin(FAMILIES), "type"]
+    rows = counts[counts["type"].isin(kept)]
+    share = rows["count"] / rows.groupby("code")["count"].transform("sum")
+    terms = -share * np.log(share)
+    sums = terms.groupby(rows["code"]).sum().clip(lower=0)
+    return sums.rename("value").rename_axis("code").reset_index()
+
+
+def basket(counts: pd.DataFrame) -> pd.DataFrame:
+    """Tell which needs of the everyday :data:`BASKET` are met.
+
+    Returns
+    -------
+    DataFrame
+        Index ``code`` (communes with one count at least), one boolean column a need.
+    """
+    present = counts.assign(here=True).pivot_table(
+        index="code", columns="type", values="here", aggfunc="any", fill_value=False
+    )
+    return pd.DataFrame(
+        {
+            need: present.reindex(columns=list(kinds), fill_value=False).any(axis=1)
+            for need, kinds in BASKET.items()
+        }
+    ).astype(bool)
+
+
+def comparable_since(types: pd.DataFrame, year: int, *, with_2024: bool = False) -> list[str]:
+    """List the types of the seven families whose scope is the same from ``year`` on.
+
+    With ``with_2024``, only those that ``data/bpe_types.csv`` says comparable across the
+    renumbering of 2023 without reserve.
+    """
+    kept = types[types["famille"].isin(FAMILIES) & (types["premiere_annee"].astype(int) <= year)]
+    if with_2024:
+        kept = kept[kept["comparable_2024"] == "oui"]
+    return list(kept["type"])

@@ -1,0 +1,106 @@
+"""The errors of the project: a clear French sentence, and what to do next.
+
+Every error that a reader or a student may meet is a :class:`PvdError`. The command
+line prints its message and its hint, and exits with its ``exit_code`` (2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+__all__ = [
+    "ArchiveError",
+    "BookError",
+    "CatalogueError",
+    "ChecksumError",
+    "LayoutError",
+    "OfflineError",
+    "PvdError",
+    "SourceError",
+    "TableError",
+    "TownAmbiguousError",
+    "TownError",
+    "TownNotFoundError",
+    "UnexpectedContentError",
+]
+
+
+class PvdError(Exception):
+    """Base of every expected error.
+
+    Parameters
+    ----------
+    message : str
+        What happened and where, one French sentence.
+    hint : str, optional
+        What to do next, one French sentence.
+    """
+
+    exit_code = 2
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.hint}".strip()
+
+
+class CatalogueError(PvdError):
+    """A catalogue (``sources.yml``, ``indicators.yml``) is malformed, or an id is unknown."""
+
+
+class SourceError(PvdError):
+    """A dataset cannot be had from the cache, the mirror or the producer."""
+
+
+class OfflineError(SourceError):
+    """The network is needed, and ``PVD_OFFLINE=1`` forbids it."""
+
+
+class ChecksumError(SourceError):
+    """The bytes received are not those expected (checksum or length)."""
+
+
+class UnexpectedContentError(SourceError):
+    """Something was received, but not a table: an error page, an empty body."""
+
+
+class ArchiveError(SourceError):
+    """An archive is corrupt, hostile (member outside its folder, bomb) or lacks a member."""
+
+
+class LayoutError(PvdError):
+    """A file does not have the columns, the types or the values that its reader expects."""
+
+
+class TableError(PvdError):
+    """An embedded table is missing, corrupt, or contradicts its manifest."""
+
+
+class TownError(PvdError):
+    """A town cannot be told from what was asked."""
+
+
+class TownNotFoundError(TownError):
+    """No town has that name or code.
+
+    ``suggestions`` holds the nearest names, as ``"Gourdon (46127)"``.
+    """
+
+    def __init__(self, message: str, *, hint: str = "", suggestions: Sequence[str] = ()) -> None:
+        super().__init__(message, hint=hint)
+        self.suggestions = tuple(suggestions)
+
+
+class TownAmbiguousError(TownError):
+    """Several towns have that name. ``matches`` holds them, as ``"Gourdon (46127)"``."""
+
+    def __init__(self, message: str, *, hint: str = "", matches: Sequence[str] = ()) -> None:
+        super().__init__(message, hint=hint)
+        self.matches = tuple(matches)
+
+
+class BookError(PvdError):
+    """The book could not be built, or was built with a fault that its readers would see."""

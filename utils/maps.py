@@ -1,0 +1,701 @@
+"""The maps of the book: all of France with its overseas insets, or one town.
+
+Maps are drawn in metric projections: EPSG:2154 for the mainland and Corsica, and the
+territory's own CRS for each overseas inset (:data:`INSETS`). Stocks are proportional
+circles; ratios are colour classes whose method is named in the legend. Each function
+returns ``(figure, the frame that was drawn)``; what the caption must say (insets, missing
+values, absent basemap) is in ``frame.attrs["notes"]``.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+import contextily
+import geopandas as gpd
+import mapclassify
+import numpy as np
+import pandas as pd
+import xyzservices.providers
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch, Rectangle
+from numpy.typing import NDArray
+
+from utils.communes import local_epsg
+from utils.errors import TableError
+from utils.formats import MISSING, NBSP, counted, number, quantity, typographic
+from utils.style import (
+    INK,
+    LAND,
+    LINES,
+    MARKERS,
+    MUTED,
+    PALETTE,
+    TOWN,
+    WIDTH_IN,
+    checked,
+    house_figure,
+    message_title,
+    sequential,
+    text_width,
+    wrap,
+)
+
+__all__ = [
+    "INSETS",
+    "METHODS",
+    "Classes",
+    "Inset",
+    "classify",
+    "national_map",
+    "scale_length",
+    "town_map",
+]
+
+MAINLAND_EPSG = 2154
+CIRCLE_PT = (22.0, 14.0)  # largest diameter: few circles, many (over 300)
+IGN_CREDIT = "© IGN – Plan IGN, Géoplateforme"
+BASEMAP_TIMEOUT_S = (4, 15)  # to connect, to read
+
+Method = Literal["quantiles", "natural", "equal", "given"]
+METHODS: dict[Method, str] = {
+    "quantiles": "effectifs égaux (quantiles)",
+    "natural": "seuils naturels (Jenks-Caspall)",
+    "equal": "amplitudes égales",
+    "given": "seuils fixés",
+}
+
+
+class Inset(NamedTuple):
+    """An overseas territory drawn apart, in its own metric CRS."""
+
+    code: str
+    name: str
+    epsg: int
+
+
+INSETS = (
+    Inset("971", "Guadeloupe", 5490),
+    Inset("972", "Martinique", 5490),
+    Inset("973", "Guyane", 2972),
+    Inset("974", "La Réunion", 2975),
+    Inset("976", "Mayotte", 4471),
+)
+# Drawn only where the outlines hold it.
+SAINT_PIERRE = Inset("975", "St-Pierre-et-M.", 4467)
+
+
+# -- classes ---------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Classes:
+    """Classes of a ratio: bounds, labels in French, method.
+
+    Attributes
+    ----------
+    bounds : tuple of float
+        Upper bound of each class, included; the last is the largest value.
+    labels : tuple of str
+        ``"de 1,2 à 3,4"``, from the lowest class to the highest.
+    index : ndarray of int
+        Class of each value given, -1 where the value is missing.
+    method : str
+        French name of the method.
+    """
+
+    bounds: tuple[float, ...]
+    labels: tuple[str, ...]
+    index: NDArray[np.intp]
+    method: str
+
+
+def _upper_bounds(known: NDArray[np.float64], k: int, method: Method) -> NDArray[np.float64]:
+    """Return the upper bounds of at most ``k`` non-empty classes."""
+    distinct = np.unique(known)
+    if distinct.size <= k:
+        return distinct
+    classifier = {
+        "quantiles": mapclassify.Quantiles,
+        "natural": mapclassify.JenksCaspall,
+        "equal": mapclassify.EqualInterval,
+    }[method]
+    if method == "quantiles":  # ties may make two bounds equal: ask for fewer
+        while k > 1 and np.unique(np.quantile(known, np.arange(1, k + 1) / k)).size < k:
+            k -= 1
+    return np.unique(np.asarray(classifier(known, k=k).bins, dtype=float))
+
+
+def classify(
+    values: Sequence[float] | pd.Series | NDArray[np.float64],
+    k: int = 5,
+    *,
+    method: Method = "quantiles",
+    bounds: Sequence[float] | None = None,
+    decimals: int = 0,
+    unit: str = "",
+) -> Classes:
+    """Cut values into about ``k`` classes.
+
+    Fewer distinct values than ``k`` give one class a value. With ``bounds`` (upper
+    bounds, ascending) the classes are those, the same from one map to the next; a value
+    above the last bound extends the last class.
+
+    Raises
+    ------
+    TableError
+        If no value is known, or the bounds do not ascend.
+    """
+    array = pd.to_numeric(pd.Series(values)).to_numpy(dtype="float64", na_value=np.nan)
+    known = array[np.isfinite(array)]
+    if not known.size:
+        raise TableError(
+            typographic("Carte : aucune valeur n'est connue."),
+            hint="Choisissez un autre indicateur ou une autre année.",
+        )
+    if bounds is None:
+        upper = _upper_bounds(known, k, method)
+    else:
+        method, upper = "given", np.asarray(bounds, dtype=float)
+        if not upper.size or np.any(np.diff(upper) <= 0):
+            raise TableError(
+                typographic("Carte : les seuils des classes ne sont pas croissants."),
+                hint="Donnez les bornes hautes, de la plus petite à la plus grande.",
+            )
+        upper[-1] = max(upper[-1], known.max())
+    index = np.searchsorted(upper, array, side="left")
+    index = np.where(np.isfinite(array), np.minimum(index, upper.size - 1), -1)
+    lows = [float(known.min()), *upper[:-1]]
+    single = np.unique(known).size <= upper.size and bounds is None
+    labels = tuple(
+        quantity(high, unit, decimals)
+        if single
+        else f"de {number(low, decimals)} à {quantity(high, unit, decimals)}"
+        for low, high in zip(lows, upper, strict=True)
+    )
+    return Classes(tuple(map(float, upper)), labels, index, METHODS[method])
+
+
+# -- all of France ---------------------------------------------------------------------
+
+
+def _territory(codes: pd.Series) -> pd.Series:
+    """Return "" for the mainland and Corsica, else the three characters of overseas."""
+    return codes.astype(str).str[:3].where(codes.astype(str).str.startswith(("97", "98")), "")
+
+
+def _projected(departements: gpd.GeoDataFrame, part: Inset | None) -> gpd.GeoDataFrame:
+    """Return the outlines of one part, in metres, with no more detail than is seen."""
+    code, epsg, tolerance = ("", MAINLAND_EPSG, 1500) if part is None else (part[0], part[2], 150)
+    own = departements[_territory(departements["code"]) == code].to_crs(epsg)
+    return own.assign(geometry=own.geometry.simplify_coverage(tolerance))
+
+
+class _Sheet:
+    """A page for a national map: the mainland, a row of insets, room for title and legend."""
+
+    def __init__(self, departements: gpd.GeoDataFrame, title: str) -> None:
+        self.figure = Figure(figsize=(WIDTH_IN, 7))
+        has_spm = (departements["code"].astype(str) == SAINT_PIERRE.code).any()
+        self.insets = (*INSETS, SAINT_PIERRE) if has_spm else INSETS
+        self.title = title
+        self.parts: dict[str, tuple[Axes, gpd.GeoDataFrame]] = {}
+        for part in (None, *self.insets):
+            axes = self.figure.add_axes((0, 0, 1, 1))
+            axes.set_axis_off()
+            self.parts[part.code if part else ""] = axes, _projected(departements, part)
+
+    def compose(self, handles: Sequence[Artist], legend_title: str, *, columns: int) -> None:
+        """Lay everything out from the bottom up, in inches; overlapping is impossible."""
+        figure = self.figure
+        _, land = self.parts[""]
+        left, low, right, high = _bounds(land)
+        main_in = WIDTH_IN * 0.98 * (high - low) / max(right - left, 1.0)
+        gap, name_in = 0.07, 0.28
+        inset_in = (WIDTH_IN - 0.1 - gap * (len(self.insets) - 1)) / len(self.insets)
+        legend_in = _bottom_legend(figure, handles, legend_title, columns=columns)
+        lines = message_title(figure, self.title).count("\n") + 1 if self.title else 0
+        title_in = 0.1 + lines * 0.21
+        total = title_in + main_in + name_in + inset_in + 0.15 + legend_in
+        figure.set_figheight(total)
+        if self.title:
+            figure.suptitle(
+                figure.get_suptitle(), x=0.06 / WIDTH_IN, y=1 - 0.06 / total, ha="left", va="top"
+            )
+        bottom = legend_in + 0.12
+        for i, part in enumerate(self.insets):
+            axes, land = self.parts[part.code]
+            x = 0.05 + i * (inset_in + gap)
+            _frame(axes, land, (x, bottom, inset_in, inset_in), total, pad=0.08)
+            box = Rectangle(
+                (0, 0), 1, 1, transform=axes.transAxes, fc="none", ec=LINES, lw=0.8, clip_on=False
+            )
+            axes.add_patch(box)
+            axes.text(0.5, 1.04, part.name, transform=axes.transAxes, ha="center")
+        axes, land = self.parts[""]
+        place = (WIDTH_IN * 0.01, bottom + inset_in + name_in, WIDTH_IN * 0.98, main_in)
+        _frame(axes, land, place, total, pad=0.01)
+
+
+def _bounds(land: gpd.GeoDataFrame) -> tuple[float, float, float, float]:
+    if land.empty:
+        return 0.0, 0.0, 1.0, 1.0
+    left, low, right, high = (float(edge) for edge in land.total_bounds)
+    return left, low, right, high
+
+
+def _frame(
+    axes: Axes,
+    land: gpd.GeoDataFrame,
+    place: tuple[float, float, float, float],
+    total_in: float,
+    *,
+    pad: float,
+) -> None:
+    """Put axes at a place in inches and show the land in it, equal scales, centred."""
+    x, y, width, height = place
+    axes.set_position((x / WIDTH_IN, y / total_in, width / WIDTH_IN, height / total_in))
+    left, low, right, high = _bounds(land)
+    metres_an_inch = max((right - left) / width, (high - low) / height) * (1 + 2 * pad)
+    middle = ((left + right) / 2, (low + high) / 2)
+    axes.set(
+        xlim=(middle[0] - metres_an_inch * width / 2, middle[0] + metres_an_inch * width / 2),
+        ylim=(middle[1] - metres_an_inch * height / 2, middle[1] + metres_an_inch * height / 2),
+    )
+
+
+def _bottom_legend(
+    figure: Figure, handles: Sequence[Artist], title: str, *, columns: int, **options: float
+) -> float:
+    """Put a legend flush with the bottom left corner; return its height in inches."""
+    if not handles:
+        return 0.05
+    labels = [typographic(str(handle.get_label())) for handle in handles]
+    while columns > 1 and columns * (max(map(text_width, labels)) + 0.55) > WIDTH_IN - 0.1:
+        columns -= 1
+    legend = figure.legend(
+        handles,
+        [wrap(label, WIDTH_IN - 0.7) for label in labels],
+        title=wrap(typographic(title), WIDTH_IN - 0.2) or None,
+        loc="lower left",
+        bbox_to_anchor=(0.0, 0.0),
+        alignment="left",
+        ncols=columns,
+        borderaxespad=0.3,
+        **options,
+    )
+    figure.draw_without_rendering()
+    return float(legend.get_window_extent().height / figure.dpi) + 0.08
+
+
+def _town_handle(name: str) -> Line2D:
+    return Line2D([], [], color=TOWN, marker="D", ms=8.5, mec="white", ls="", label=name)
+
+
+def _missing_patch(label: str) -> Patch:
+    return Patch(fc="white", ec=LINES, hatch="////", label=label)
+
+
+def _fill(sheet: _Sheet, colors: pd.Series) -> None:
+    """Fill each département; those without a colour are white and hatched."""
+    for axes, land in sheet.parts.values():
+        if land.empty:
+            continue
+        own = land["code"].map(colors)
+        style = {"ax": axes, "lw": 0.5, "aspect": None}
+        if own.notna().any():
+            land[own.notna()].plot(color=list(own.dropna()), edgecolor="white", **style)
+        if own.isna().any():
+            land[own.isna()].plot(color="white", edgecolor=LINES, hatch="////", **style)
+        gpd.GeoSeries([land.union_all()]).boundary.plot(color=MUTED, **style)
+
+
+def _base(sheet: _Sheet) -> None:
+    for axes, land in sheet.parts.values():
+        if not land.empty:
+            land.plot(ax=axes, color=LAND, edgecolor=LINES, lw=0.5, aspect=None)
+
+
+def _plot_points(sheet: _Sheet, points: pd.DataFrame, **style: Any) -> None:  # noqa: ANN401
+    """Draw points with one style; ``size`` (points squared) and ``color`` come by line."""
+    parts = {part.code: part.epsg for part in sheet.insets} | {"": MAINLAND_EPSG}
+    for code, rows in points.groupby("territory", sort=False):
+        if code not in parts:
+            continue
+        axes, _ = sheet.parts[str(code)]
+        places = gpd.GeoSeries(gpd.points_from_xy(rows["lon"], rows["lat"]), crs=4326)
+        places = places.to_crs(parts[str(code)])
+        axes.scatter(places.x, places.y, s=rows["size"], c=list(rows["color"]), **style)
+
+
+def _nice_below(value: float) -> float:
+    """Return the largest 1, 2 or 5 times a power of ten that is no larger."""
+    power = 10.0 ** np.floor(np.log10(value))
+    return float(next(step * power for step in (5, 2, 1) if step * power <= value * (1 + 1e-9)))
+
+
+def _stocks(sheet: _Sheet, points: pd.DataFrame, unit: str, decimals: int) -> list[Artist]:
+    """Draw proportional circles, the largest below; return the legend."""
+    if (points["value"] < 0).any():
+        raise TableError(
+            typographic("Carte : un stock négatif ne se dessine pas en cercle."),
+            hint="Montrez un solde ou un taux par des classes de couleur.",
+        )
+    known = points[points["value"] > 0].sort_values("value", ascending=False, kind="stable")
+    handles: list[Artist] = []
+    if not known.empty:
+        largest = float(known["value"].max())
+        across = CIRCLE_PT[len(known) > 300]
+        areas = (known["value"] / largest).clip(lower=0.004) * across**2
+        sized = known.assign(size=areas, color=PALETTE[0])
+        _plot_points(sheet, sized, alpha=0.55, edgecolors="white", linewidths=0.4, zorder=4)
+        steps = dict.fromkeys(_nice_below(largest * part) for part in (1, 0.25, 0.04))
+        handles += [
+            Line2D(
+                [], [], marker="o", ls="", color=PALETTE[0], alpha=0.6, mec="white",
+                ms=across * float(np.sqrt(step / largest)),
+                label=quantity(step, unit, max(decimals, 0 if step >= 1 else 2)),
+            )
+            for step in steps
+        ]  # fmt: skip
+    zeros = points[points["value"] == 0].assign(size=9.0, color="white")
+    if not zeros.empty:
+        _plot_points(sheet, zeros, edgecolors=MUTED, linewidths=0.8, zorder=3)
+        handles.append(Line2D([], [], marker="o", ls="", mfc="white", mec=MUTED, ms=3, label="0"))
+    return handles
+
+
+def _ratios(sheet: _Sheet, points: pd.DataFrame, classes: Classes) -> list[Artist]:
+    """Draw one dot a town coloured by class; return the legend."""
+    colors = sequential(len(classes.labels))
+    points = points.assign(rank=classes.index)
+    known = points[points["rank"] >= 0].sort_values("rank", kind="stable")
+    drawn = known.assign(size=15.0, color=[colors[i] for i in known["rank"]])
+    _plot_points(sheet, drawn, edgecolors=INK, linewidths=0.3, zorder=4)
+    return [
+        Line2D([], [], marker="o", ls="", mfc=color, mec=INK, mew=0.4, ms=7, label=label)
+        for color, label in zip(colors, classes.labels, strict=True)
+    ]
+
+
+def _categories(sheet: _Sheet, points: pd.DataFrame) -> list[Artist]:
+    """Draw one mark a town, its colour and shape by category; return the legend."""
+    handles: list[Artist] = []
+    for rank, (category, rows) in enumerate(points.groupby("category", sort=False)):
+        color, marker = PALETTE[rank % len(PALETTE)], MARKERS[rank % len(MARKERS)]
+        sized = rows.assign(size=16.0, color=color)
+        _plot_points(sheet, sized, marker=marker, edgecolors="white", linewidths=0.4, zorder=4)
+        handles.append(
+            Line2D([], [], marker=marker, ls="", color=color, mec="white", ms=7,
+                   label=f"{category} ({number(len(rows))})")
+        )  # fmt: skip
+    return handles
+
+
+def _off_map(sheet: _Sheet, points: pd.DataFrame) -> list[str]:
+    inside = {"", *(part.code for part in sheet.insets)}
+    outside = int((~points["territory"].isin(inside)).sum())
+    return [f"{counted(outside, 'commune')} hors de la carte."] if outside else []
+
+
+SCALE_NOTE = typographic("Les outre-mer sont chacun à leur échelle, différente de l'Hexagone.")
+
+
+@house_figure
+def national_map(
+    departements: gpd.GeoDataFrame,
+    points: pd.DataFrame | None = None,
+    *,
+    ratios: pd.DataFrame | None = None,
+    symbol: Literal["circles", "classes"] = "circles",
+    title: str = "",
+    legend_title: str = "",
+    unit: str = "",
+    decimals: int = 0,
+    k: int = 5,
+    method: Method = "quantiles",
+    bounds: Sequence[float] | None = None,
+    town: str = "",
+    town_name: str = "",
+) -> tuple[Figure, pd.DataFrame]:
+    """Draw France: the mainland and Corsica in EPSG:2154, five overseas insets.
+
+    Give ``points`` (towns) or ``ratios`` (départements), not both.
+
+    Parameters
+    ----------
+    departements : GeoDataFrame
+        ``code``, ``geometry``; any CRS (EPSG:4326 as read).
+    points : DataFrame, optional
+        ``code``, ``lon``, ``lat`` (WGS 84 degrees) and either ``value`` (drawn as
+        proportional circles, or by colour class with ``symbol="classes"``), or
+        ``category`` (colour and shape), or nothing more (plain dots).
+    ratios : DataFrame, optional
+        ``code`` of a département, ``value``: a choropleth.
+    k, method, bounds
+        As for :func:`classify`.
+    town, town_name : str
+        A town of ``points`` to mark.
+
+    Returns
+    -------
+    figure : Figure
+    drawn : DataFrame
+        What was given, with ``class`` (the label of the class) where there are classes.
+
+    Raises
+    ------
+    TableError
+        If there is nothing to draw, a column lacks, or a circle would be negative.
+    """
+    if (points is None) == (ratios is None):
+        raise TableError(
+            typographic("Carte de France : il faut des villes ou des taux par département."),
+            hint="Donnez soit points, soit ratios, mais pas les deux.",
+        )
+    checked(departements, ["code", "geometry"], what="Carte de France")
+    sheet = _Sheet(departements, title)
+    notes = [SCALE_NOTE]
+    columns = 3
+    missing = 0
+    if points is None:
+        drawn = checked(pd.DataFrame(ratios), ["code", "value"], what="Carte de France")
+        classes = classify(
+            drawn["value"], k, method=method, bounds=bounds, decimals=decimals, unit=unit
+        )
+        colors = sequential(len(classes.labels))
+        by_code = {
+            code: colors[i] for code, i in zip(drawn["code"], classes.index, strict=True) if i >= 0
+        }
+        _fill(sheet, pd.Series(by_code, dtype="object"))
+        handles: list[Artist] = [
+            Patch(fc=color, ec=MUTED, lw=0.5, label=label)
+            for color, label in zip(colors, classes.labels, strict=True)
+        ]
+        missing = int((~departements["code"].isin(by_code)).sum())
+        columns = 2
+    else:
+        drawn = checked(points, ["code", "lon", "lat"], what="Carte de France")
+        placed = drawn.assign(territory=_territory(drawn["code"]))
+        notes += _off_map(sheet, placed)
+        unplaced = placed[["lon", "lat"]].isna().any(axis=1)
+        if unplaced.any():
+            notes.append(f"{counted(int(unplaced.sum()), 'ville')} sans coordonnées.")
+        _base(sheet)
+        classes = None
+        if "value" in drawn.columns and symbol == "classes":
+            classes = classify(
+                drawn["value"], k, method=method, bounds=bounds, decimals=decimals, unit=unit
+            )
+            handles = _ratios(sheet, placed, classes)
+            columns = 2
+        elif "value" in drawn.columns:
+            handles = _stocks(sheet, placed, unit, decimals)
+            columns = 4
+        elif "category" in drawn.columns:
+            handles = _categories(sheet, placed)
+        else:
+            dots = placed.assign(size=8.0, color=PALETTE[0])
+            _plot_points(sheet, dots, edgecolors="white", linewidths=0.3, alpha=0.85, zorder=4)
+            handles = []
+        if "value" in drawn.columns and drawn["value"].isna().any():
+            unknown = placed[placed["value"].isna()].assign(size=14.0, color=MUTED)
+            _plot_points(sheet, unknown, marker="x", linewidths=0.9, zorder=3)
+            handles.append(
+                Line2D([], [], marker="x", ls="", color=MUTED, ms=5,
+                       label=f"{MISSING} ({number(len(unknown))})")
+            )  # fmt: skip
+        if town:
+            own = placed[placed["code"] == town].assign(size=80.0, color=TOWN)
+            _plot_points(sheet, own, marker="D", edgecolors="white", linewidths=1.2, zorder=6)
+            handles.append(_town_handle(town_name or town))
+    if missing:
+        handles.append(_missing_patch(f"{MISSING} ({number(missing)})"))
+    if classes is not None:
+        drawn["class"] = [classes.labels[i] if i >= 0 else "" for i in classes.index]
+        notes.append(typographic(f"Classes : {classes.method}."))
+    sheet.compose(handles, legend_title, columns=columns)
+    drawn.attrs["notes"] = notes
+    return sheet.figure, drawn
+
+
+# -- one town --------------------------------------------------------------------------
+
+
+def scale_length(width_m: float) -> float:
+    """Return the length in metres of a scale bar: round, a fifth to a half of a quarter."""
+    return _nice_below(width_m * 0.3)
+
+
+def _scale_bar(axes: Axes) -> None:
+    """Draw a scale bar in the lower left corner, on a white ground."""
+    left, right = axes.get_xlim()
+    low, high = axes.get_ylim()
+    length = scale_length(right - left)
+    x, y = left + (right - left) * 0.03, low + (high - low) * 0.03
+    label = quantity(length / 1000, "km") if length >= 1000 else quantity(length, "m")
+    tall = (high - low) * 0.012
+    axes.add_patch(Rectangle((x, y), length, tall, fc=INK, ec="white", lw=0.8, zorder=9))
+    axes.text(
+        x + length / 2, y + tall * 2, label, ha="center", va="bottom", zorder=9,
+        bbox={"fc": "white", "ec": "none", "alpha": 0.75, "pad": 1.2},
+    )  # fmt: skip
+
+
+def _basemap(axes: Axes, epsg: int) -> str:
+    """Draw IGN's tiles under the map; return what the caption must say."""
+    if os.environ.get("PVD_OFFLINE", "") == "1":
+        return typographic("Fond de carte IGN absent : mode hors ligne (PVD_OFFLINE=1).")
+    try:
+        contextily.add_basemap(
+            axes,
+            crs=f"EPSG:{epsg}",
+            source=xyzservices.providers.GeoportailFrance.plan,
+            attribution=False,
+            timeout=BASEMAP_TIMEOUT_S,
+        )
+    except OSError:  # requests, urllib, rasterio and Pillow all raise children of it
+        return typographic("Fond de carte IGN absent : le réseau ne l'a pas donné.")
+    return f"Fond de carte{NBSP}: {IGN_CREDIT}."
+
+
+def _extent(bounds: Sequence[float]) -> tuple[float, float, float, float]:
+    """Widen bounds by a margin, to a shape no longer than 5:4 either way."""
+    left, low, right, high = bounds
+    width = max((right - left) * 1.1, 300.0)
+    height = max((high - low) * 1.1, 300.0)
+    width, height = max(width, height / 1.25), max(height, width / 1.25)
+    x, y = (left + right) / 2, (low + high) / 2
+    return x - width / 2, y - height / 2, x + width / 2, y + height / 2
+
+
+def _town_points(axes: Axes, points: pd.DataFrame, epsg: int) -> list[Artist]:
+    """Draw places, colour and shape by category; return the legend."""
+    places = gpd.GeoSeries(gpd.points_from_xy(points["lon"], points["lat"]), crs=4326).to_crs(epsg)
+    categories = (
+        points["category"].fillna(MISSING)
+        if "category" in points.columns
+        else pd.Series("lieux", index=points.index)
+    )
+    handles: list[Artist] = []
+    for rank, category in enumerate(dict.fromkeys(categories)):
+        here = (categories == category).to_numpy()
+        line = Line2D(
+            [], [], ls="", ms=8, mec="white", mew=0.9,
+            color=PALETTE[rank % len(PALETTE)], marker=MARKERS[rank % len(MARKERS)],
+            label=f"{category} ({number(here.sum())})",
+        )  # fmt: skip
+        axes.plot(
+            places.x[here], places.y[here], ls="", ms=8, mec="white", mew=0.9, zorder=7,
+            color=line.get_color(), marker=line.get_marker(),
+        )  # fmt: skip
+        handles.append(line)
+    return handles
+
+
+@house_figure
+def town_map(
+    outline: gpd.GeoDataFrame,
+    points: pd.DataFrame | None = None,
+    neighbours: gpd.GeoDataFrame | None = None,
+    *,
+    basemap: bool = True,
+    title: str = "",
+    legend_title: str = "",
+) -> tuple[Figure, pd.DataFrame]:
+    """Draw one town in its local CRS, with its places, over IGN's map when it can be had.
+
+    Parameters
+    ----------
+    outline : GeoDataFrame
+        One line: ``code``, ``geometry``; any CRS.
+    points : DataFrame, optional
+        ``lon``, ``lat`` (WGS 84 degrees) and, optionally, ``category``: colour and shape.
+    neighbours : GeoDataFrame, optional
+        Outlines of the communes around, drawn lightly where the map shows them.
+    basemap : bool
+        Ask IGN for tiles. Without network, or with ``PVD_OFFLINE=1``, the same map is
+        drawn without them and the notes say so.
+
+    Returns
+    -------
+    figure : Figure
+    drawn : DataFrame
+        The points (an empty one has the columns only), else the code of the town.
+
+    Raises
+    ------
+    TableError
+        If the outline is empty or lacks a column.
+    """
+    checked(outline, ["code", "geometry"], what="Carte de la ville")
+    code = str(outline["code"].iloc[0])
+    epsg = local_epsg(code)
+    land = outline.to_crs(epsg)
+    extent = _extent([float(edge) for edge in land.total_bounds])
+    figure = Figure(figsize=(WIDTH_IN, WIDTH_IN))
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.set(xlim=(extent[0], extent[2]), ylim=(extent[1], extent[3]))
+    axes.set_axis_off()
+    note = _basemap(axes, epsg) if basemap else ""
+    tiled = note.endswith(f"{IGN_CREDIT}.")
+    if neighbours is not None and not neighbours.empty:
+        around = neighbours[neighbours["code"].astype(str) != code].to_crs(epsg)
+        around.boundary.plot(ax=axes, color=LINES, lw=0.8, aspect=None, zorder=3)
+    if not tiled:
+        land.plot(ax=axes, color=LAND, aspect=None, zorder=2)
+    land.boundary.plot(ax=axes, color="white", lw=3.5, aspect=None, zorder=4)
+    land.boundary.plot(ax=axes, color=TOWN, lw=1.8, aspect=None, zorder=5)
+    handles: list[Artist] = [Line2D([], [], color=TOWN, lw=1.8, label="limite communale")]
+    drawn = pd.DataFrame({"code": [code]})
+    notes = [note] if note else []
+    if points is not None:
+        drawn = points.copy()
+        known = drawn.dropna(subset=["lon", "lat"]).reset_index(drop=True)
+        if len(known) < len(drawn):
+            lost = len(drawn) - len(known)
+            notes.append(f"{counted(lost, 'lieu', 'lieux')} sans coordonnées.")
+        handles += _town_points(axes, known, epsg)
+        if known.empty:
+            notes.append("Aucun lieu connu à placer sur cette carte.")
+    axes.set(xlim=(extent[0], extent[2]), ylim=(extent[1], extent[3]))
+    _scale_bar(axes)
+    if tiled:
+        axes.text(
+            0.995, 0.01, IGN_CREDIT, transform=axes.transAxes, ha="right", va="bottom", zorder=9,
+            bbox={"fc": "white", "ec": "none", "alpha": 0.75, "pad": 1.2},
+        )  # fmt: skip
+    _compose_town(figure, axes, handles, legend_title, title, extent)
+    drawn.attrs["notes"] = notes
+    return figure, drawn
+
+
+def _compose_town(
+    figure: Figure,
+    axes: Axes,
+    handles: Sequence[Artist],
+    legend_title: str,
+    title: str,
+    extent: tuple[float, float, float, float],
+) -> None:
+    """Lay out title, map and legend in inches, from the bottom up."""
+    legend_in = _bottom_legend(figure, handles, legend_title, columns=3)
+    lines = message_title(figure, title).count("\n") + 1 if title else 0
+    title_in = 0.12 + lines * 0.21 if lines else 0.05
+    width_in = WIDTH_IN - 0.1
+    map_in = width_in * (extent[3] - extent[1]) / (extent[2] - extent[0])
+    total = legend_in + map_in + title_in + 0.05
+    figure.set_figheight(total)
+    if title:
+        figure.suptitle(
+            figure.get_suptitle(), x=0.06 / WIDTH_IN, y=1 - 0.06 / total, ha="left", va="top"
+        )
+    axes.set_position(
+        (0.05 / WIDTH_IN, (legend_in + 0.03) / total, width_in / WIDTH_IN, map_in / total)
+    )

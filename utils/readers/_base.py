@@ -1,0 +1,287 @@
+"""What every reader shares: tolerant parsing, strict columns, checked schemas.
+
+Official files change their separators, their encodings, the case of their columns and
+their date forms from one vintage to the next. A reader names the columns it needs, with
+the other names they have had; these helpers find them, or raise a
+:class:`~utils.errors.LayoutError` naming the file, the column and the columns found.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import unicodedata
+import zipfile
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+import pandera.pandas as pa
+from pandera.errors import SchemaError, SchemaErrors
+
+from utils.errors import ArchiveError, LayoutError
+
+__all__ = [
+    "MAX_MEMBER_BYTES",
+    "check",
+    "fold",
+    "read_archive_member",
+    "read_csv",
+    "read_json_bytes",
+    "select",
+    "to_bool",
+    "to_dates",
+    "to_numbers",
+]
+
+#: Largest archive member that a reader accepts to open, in bytes (BPE, 229 types: 150 MB).
+MAX_MEMBER_BYTES = 4 * 1024**3
+
+_SEPARATORS = (";", ",", "|", "\t")
+
+
+def fold(text: str) -> str:
+    r"""Reduce a column name to lower-case ASCII letters and digits.
+
+    ``"Code catégorie consommation"``, ``"code_categorie_consommation"`` and
+    ``"\ufeffCode Catégorie Consommation"`` all give ``"codecategorieconsommation"``.
+    """
+    plain = unicodedata.normalize("NFKD", str(text)).encode("ascii", "ignore").decode()
+    return re.sub(r"[^a-z0-9]", "", plain.lower())
+
+
+def read_json_bytes(path: Path) -> bytes:
+    """Return the content of a JSON file without its byte order mark."""
+    return path.read_bytes().removeprefix(b"\xef\xbb\xbf")
+
+
+def read_archive_member(path: Path, pattern: str) -> bytes:
+    """Return the one member of a zip archive whose name matches ``pattern``.
+
+    Parameters
+    ----------
+    path : Path
+        Zip archive.
+    pattern : str
+        Regular expression searched, case-insensitive, in the members' names.
+
+    Raises
+    ------
+    ArchiveError
+        The archive is corrupt, has no such member or several, or the member says it is
+        larger than :data:`MAX_MEMBER_BYTES`.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = [
+                info
+                for info in archive.infolist()
+                if not info.is_dir() and re.search(pattern, info.filename, re.IGNORECASE)
+            ]
+            if len(members) != 1:
+                found = ", ".join(i.filename for i in archive.infolist()) or "aucun"
+                raise ArchiveError(
+                    f"L’archive {path.name} devrait contenir un fichier « {pattern} »"
+                    f" et un seul ; fichiers trouvés : {found}.",
+                    hint="Vérifiez que l’archive est bien celle du producteur.",
+                )
+            if members[0].file_size > MAX_MEMBER_BYTES:
+                raise ArchiveError(
+                    f"Le fichier {members[0].filename} de l’archive {path.name} est"
+                    " anormalement gros.",
+                    hint="Vérifiez que l’archive est bien celle du producteur.",
+                )
+            return archive.read(members[0])
+    except (zipfile.BadZipFile, EOFError, NotImplementedError) as error:
+        raise ArchiveError(
+            f"L’archive {path.name} est illisible : {error}.",
+            hint="Supprimez-la du cache et téléchargez-la de nouveau.",
+        ) from error
+
+
+def _decode(raw: bytes) -> str:
+    """Decode UTF-8 (with or without mark), or Windows-1252 when it is not UTF-8."""
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return raw.decode("cp1252", errors="replace")
+
+
+def read_csv(
+    source: Path | bytes,
+    columns: Mapping[str, Sequence[str]],
+    *,
+    name: str = "",
+    optional: Iterable[str] = (),
+    separator: str | None = None,
+) -> pd.DataFrame:
+    """Read a delimited file as text, keeping and renaming the columns that are needed.
+
+    Parameters
+    ----------
+    source : Path or bytes
+        The file, or its content.
+    columns : mapping of str to sequence of str
+        Name wanted -> names that the column has or had; matched after :func:`fold`.
+    name : str
+        Name of the file in messages, when ``source`` is bytes.
+    optional : iterable of str
+        Names wanted that may be missing: the column is then left out.
+    separator : str, optional
+        Told from the header when not given: ``;``, ``,``, ``|`` or tabulation.
+
+    Returns
+    -------
+    DataFrame
+        One ``str`` column a name found, in the order of ``columns``; blanks are ``NaN``,
+        surrounding spaces removed.
+
+    Raises
+    ------
+    LayoutError
+        The file is empty or malformed, or a column is missing.
+    """
+    raw = source.read_bytes() if isinstance(source, Path) else source
+    label = source.name if isinstance(source, Path) else name
+    text = _decode(raw)
+    header = text.partition("\n")[0]
+    if not header.strip():
+        raise LayoutError(
+            f"Le fichier {label} est vide.", hint="Téléchargez-le de nouveau (pvd data)."
+        )
+    sep = separator or max(_SEPARATORS, key=header.count)
+    try:
+        names = pd.read_csv(io.StringIO(header), sep=sep, header=None, dtype=str).iloc[0]
+        chosen = _match(columns, [str(c) for c in names], label=label, optional=set(optional))
+        frame = pd.read_csv(
+            io.StringIO(text),
+            sep=sep,
+            dtype=str,
+            usecols=lambda c: c in set(chosen.values()),
+            keep_default_na=False,
+            na_values=[""],
+        )
+    except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        raise LayoutError(
+            f"Le fichier {label} n’est pas un tableau lisible : {error}.",
+            hint="Téléchargez-le de nouveau (pvd data).",
+        ) from error
+    frame = frame[list(chosen.values())]
+    frame.columns = list(chosen)
+    return frame.apply(lambda column: column.str.strip())
+
+
+def select(
+    frame: pd.DataFrame,
+    columns: Mapping[str, Sequence[str]],
+    *,
+    label: str,
+    optional: Iterable[str] = (),
+) -> pd.DataFrame:
+    """Keep and rename columns of a frame already read (workbook, Parquet), as :func:`read_csv`."""
+    chosen = _match(columns, [str(c) for c in frame.columns], label=label, optional=set(optional))
+    named = frame.set_axis([str(c) for c in frame.columns], axis=1)[list(chosen.values())]
+    return named.set_axis(list(chosen), axis=1)
+
+
+def _match(
+    columns: Mapping[str, Sequence[str]], found: Sequence[str], *, label: str, optional: set[str]
+) -> dict[str, str]:
+    by_fold: dict[str, str] = {}
+    for column in found:
+        by_fold.setdefault(fold(column), column)
+    chosen: dict[str, str] = {}
+    missing: list[str] = []
+    for wanted, aliases in columns.items():
+        hit = next((by_fold[fold(a)] for a in aliases if fold(a) in by_fold), None)
+        if hit is not None:
+            chosen[wanted] = hit
+        elif wanted not in optional:
+            missing.append(" ou ".join(f"« {a} »" for a in aliases))
+    if missing:
+        raise LayoutError(
+            f"Dans {label}, colonne introuvable : {' ; '.join(missing)}."
+            f" Colonnes trouvées : {', '.join(found)}.",
+            hint="Le producteur a sans doute changé le format :"
+            " complétez les noms acceptés dans utils/readers.",
+        )
+    return chosen
+
+
+def to_numbers(column: pd.Series, *, label: str) -> pd.Series:
+    """Turn text into floats: decimal comma or point, any thousands space; blank is ``NaN``.
+
+    Raises
+    ------
+    LayoutError
+        A value is neither a number nor blank (statistical secrecy ``s`` counts as blank).
+    """
+    text = column.astype("str").str.replace(r"[\s\u00a0\u202f]", "", regex=True)
+    text = text.str.replace(",", ".", regex=False)
+    blank = text.isna() | text.isin(["", "s", "nd", "ns", "NA", "nan", "None"])
+    blank |= text.str.startswith("N/A").fillna(False).astype(bool)
+    numbers = pd.to_numeric(text.mask(blank), errors="coerce")
+    wrong = column[numbers.isna() & ~blank]
+    if len(wrong):
+        raise LayoutError(
+            f"Dans {label}, valeur qui n’est pas un nombre : « {wrong.iloc[0]} »"
+            f" ({len(wrong)} ligne(s)).",
+            hint="Vérifiez le fichier du producteur.",
+        )
+    return numbers.astype("float64")
+
+
+def to_dates(column: pd.Series, *, label: str) -> pd.Series:
+    """Turn ``31/12/2021``, ``31-12-2021`` or ``2021-12-31`` into dates; blank is ``NaT``."""
+    text = column.astype("str").str.strip()
+    blank = text.isna() | text.isin(["", "nan", "None"])
+    french = pd.to_datetime(
+        text.mask(blank).str.replace("/", "-"), format="%d-%m-%Y", errors="coerce"
+    )
+    iso = pd.to_datetime(text.mask(blank).str.slice(0, 10), format="%Y-%m-%d", errors="coerce")
+    dates = french.fillna(iso)
+    wrong = column[dates.isna() & ~blank]
+    if len(wrong):
+        raise LayoutError(
+            f"Dans {label}, date illisible : « {wrong.iloc[0]} » ({len(wrong)} ligne(s)).",
+            hint="Formes acceptées : 31/12/2021, 31-12-2021 ou 2021-12-31.",
+        )
+    return dates.astype("datetime64[s]")
+
+
+def to_bool(column: pd.Series) -> pd.Series:
+    """Turn ``OUI/NON``, ``O/N``, ``1/0``, ``true/false`` into nullable booleans."""
+    folded = column.astype("str").str.strip().str.lower()
+    values = folded.map(
+        {
+            **dict.fromkeys(["oui", "o", "1", "1.0", "true", "vrai"], True),
+            **dict.fromkeys(["non", "n", "0", "0.0", "false", "faux"], False),
+        }
+    )
+    return values.astype("boolean")
+
+
+def check(frame: pd.DataFrame, schema: pa.DataFrameSchema, *, label: str) -> pd.DataFrame:
+    """Validate a tidy frame against its pandera schema.
+
+    Raises
+    ------
+    LayoutError
+        Names the file, the column and the first values that fail.
+    """
+    try:
+        validated: pd.DataFrame = schema.validate(frame, lazy=True)
+        return validated
+    except (SchemaErrors, SchemaError) as error:
+        cases = error.failure_cases
+        first = cases.iloc[0] if isinstance(cases, pd.DataFrame) and len(cases) else None
+        detail = (
+            f"colonne « {first['column']} », règle {first['check']},"
+            f" par exemple « {first['failure_case']} »"
+            if first is not None
+            else str(error)
+        )
+        raise LayoutError(
+            f"Le contenu de {label} n’est pas celui attendu : {detail}.",
+            hint="Le producteur a sans doute changé le format, ou le fichier est abîmé.",
+        ) from error

@@ -1,0 +1,102 @@
+"""The chapters of sources and indicators, written from the two catalogues."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from utils import tables
+from utils.catalogue import load_indicators_catalogue, load_sources
+from utils.formats import join_words, number, typographic
+
+__all__ = ["THEMES", "data_date", "indicators_markdown", "sources_markdown", "tables_markdown"]
+
+#: Themes of the catalogue, in the order in which the book shows them.
+THEMES: Final[Mapping[str, str]] = {
+    "territoire": "Territoire",
+    "commerces": "Commerces",
+    "culture": "Culture",
+    "energie": "Énergie",
+    "soins": "Accès aux soins",
+    "services": "Artisans et services",
+}
+
+
+def sources_markdown() -> str:
+    """Write one section a source: what it is, from whom, how fresh, and its traps."""
+    used = _sources_used()
+    parts = []
+    for title, kept in (
+        ("Sources des tables du livre", used),
+        ("Autres sources connues de la chaîne de calcul", set(load_sources()) - used),
+    ):
+        parts.append(f"## {title}\n")
+        for name, source in load_sources().items():
+            if name not in kept:
+                continue
+            landing = f"[page du producteur]({source.landing})" if source.landing else "sans page"
+            lines = [
+                f"### {source.title} {{#src-{name.replace('_', '-')}}}\n",
+                f"{source.producer}, millésime {source.vintage}, {source.licence}, {landing}."
+                f" Identifiant : `{name}`.\n",
+                f"À citer ainsi : « {source.attribution} ».\n",
+            ]
+            if source.mirror_layout and source.mirror_layout != "officiel":
+                lines.append(f"Fichier utilisé : {source.mirror_layout}.\n")
+            lines += [f"- {trap}" for trap in source.traps]
+            parts.append("\n".join(lines) + "\n")
+    return typographic("\n".join(parts))
+
+
+def _sources_used() -> set[str]:
+    manifest = tables.load_manifest()["tables"]
+    return {source["id"] for entry in manifest.values() for source in entry["sources"]}
+
+
+def indicators_markdown() -> str:
+    """Write one table of definitions a theme."""
+    parts = []
+    for theme, title in THEMES.items():
+        rows = [i for i in load_indicators_catalogue().values() if i.theme == theme]
+        parts.append(
+            f"## {title}\n\n| Indicateur | Unité | Définition | Années | Sources |\n"
+            "|:----|:---|:---------|:---|:---|"
+        )
+        for row in rows:
+            links = ", ".join(
+                f"[{source}](sources.qmd#src-{source.replace('_', '-')})" for source in row.sources
+            )
+            rate = f" ; {row.rate_unit}" if row.rate_unit else ""
+            gaps = f" *{row.gaps}*" if row.gaps else ""
+            parts.append(
+                f"| {row.label} (`{row.id}`) | {row.unit}{rate} | {row.definition}{gaps}"
+                f" | {join_words([str(y) for y in row.years])} | {links} |"
+            )
+        parts.append("")
+    return typographic("\n".join(parts))
+
+
+def tables_markdown() -> str:
+    """Write what the manifest says of each embedded table."""
+    lines = [
+        "| Table | Lignes | Poids | Empreinte (SHA-256) | Codes reportés | Codes perdus |",
+        "|:---|---:|---:|:---|---:|---:|",
+    ]
+    for name, entry in sorted(tables.load_manifest()["tables"].items()):
+        carried = sum(report["carried"] for report in entry["passage"])
+        lost = sum(report["lost"] for report in entry["passage"])
+        lines.append(
+            f"| `{name}` | {number(entry['rows'])} | {number(entry['bytes'] / 1024)} Kio"
+            f" | `{entry['sha256'][:16]}…` | {number(carried)} | {number(lost)} |"
+        )
+    return typographic("\n".join(lines))
+
+
+def data_date() -> str:
+    """Return the vintage of the newest source of the tables, as the catalogue writes it."""
+    vintages = {
+        str(source["vintage"])
+        for entry in tables.load_manifest()["tables"].values()
+        for source in entry["sources"]
+    }
+    return max(v for v in vintages if v[:2] == "20" and len(v) >= 4)

@@ -1,0 +1,80 @@
+"""What every story shares: a drawn figure with its message, and a rank among towns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from utils.formats import number, percent
+
+__all__ = ["Story", "ratio_words", "share_below"]
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """A figure ready to be published.
+
+    Attributes
+    ----------
+    figure, drawn
+        The picture, and the frame behind it.
+    caption
+        One sentence: what is drawn, for whom, when.
+    alt
+        The same for who cannot see it, with its main numbers.
+    sources
+        Identifiers of ``data/sources.yml``.
+    note
+        What the reader must know before quoting it.
+    """
+
+    figure: Figure
+    drawn: pd.DataFrame
+    caption: str
+    alt: str
+    sources: tuple[str, ...]
+    note: str = ""
+
+
+def share_below(values: pd.Series, own: float) -> float:
+    """Share (%) of the known values strictly below ``own``; ties count for one half.
+
+    The half-count of ties keeps a town with 0 facility, as most others, near the middle
+    of its group instead of at its foot.
+    """
+    known = values.dropna()
+    if known.empty or pd.isna(own):
+        return float("nan")
+    return float(100 * ((known < own).mean() + (known == own).mean() / 2))
+
+
+def ratio_words(own: float, reference: float) -> str:
+    """Say how a value compares with a reference: ``"1,6 fois la médiane"``.
+
+    Within 10 % of the reference the two are said to be close.
+    """
+    if pd.isna(own) or pd.isna(reference):
+        return "non comparable"
+    if reference == 0:
+        return "au-dessus d’une médiane nulle" if own > 0 else "égal à la médiane"
+    ratio = own / reference
+    if abs(ratio - 1) <= 0.1:
+        return "proche de la médiane"
+    if ratio > 2:
+        return f"{number(ratio, 1)} fois la médiane"
+    side = "au-dessus" if ratio > 1 else "en dessous"
+    return f"{percent(abs(100 * (ratio - 1)))} {side} de la médiane"
+
+
+def publish_story(story: Story, *, id: str) -> Published:  # noqa: A002 — Quarto's word
+    """Publish a story's figure under an identifier such as ``"fig-commerces-familles"``."""
+    return publish(
+        (story.figure, story.drawn),
+        id=id,
+        caption=story.caption,
+        alt=story.alt,
+        sources=list(story.sources),
+        note=story.note,
+    )

@@ -1,0 +1,334 @@
+"""The embedded tables: writing them the same to the byte, checking them, loading them.
+
+``data/tables/*.parquet`` and ``manifest.json`` are the project's own results, committed.
+Everything that the book shows is read from here.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final
+
+import geopandas as gpd
+import pandas as pd
+import pyarrow as pa
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
+
+from utils.catalogue import DATA, load_indicators_catalogue
+from utils.communes import fold_name
+from utils.errors import CatalogueError, TableError, TownAmbiguousError, TownNotFoundError
+
+__all__ = [
+    "INDICATOR_GROUPS",
+    "LATEST_POPULATION",
+    "MANIFEST",
+    "TABLES",
+    "file_sha256",
+    "load_bpe_types",
+    "load_contours",
+    "load_culture_types",
+    "load_departements",
+    "load_indicators",
+    "load_manifest",
+    "load_populations",
+    "load_town",
+    "load_towns",
+    "verify_tables",
+    "write_json",
+    "write_parquet",
+]
+
+TABLES: Final = DATA / "tables"
+MANIFEST: Final = TABLES / "manifest.json"
+
+#: The files of indicators: a source that cannot be had leaves the other groups fresh.
+INDICATOR_GROUPS: Final = ("territoire", "equipements", "culture", "energie", "soins")
+
+#: Year of the newest municipal population in ``towns``.
+LATEST_POPULATION: Final = 2023
+
+_HINT: Final = "Reconstruisez les tables avec « pvd data »."
+
+
+# --------------------------------------------------------------------------- writing
+
+
+def file_sha256(path: Path) -> str:
+    """Return the SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _replace(path: Path, temporary: Path) -> None:
+    with temporary.open("rb") as stream:
+        os.fsync(stream.fileno())
+    temporary.replace(path)
+
+
+def write_parquet(frame: pd.DataFrame, path: Path) -> None:
+    """Write a frame so that the same frame always gives the same bytes, atomically.
+
+    No index, no pandas metadata, dictionary encoding, zstd. A frame with geometries is
+    written as GeoParquet (WKB, EPSG:4326 in its metadata).
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        if isinstance(frame, gpd.GeoDataFrame):
+            frame.to_parquet(temporary, index=False, compression="zstd")
+        else:
+            table = pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
+            pq.write_table(
+                table,
+                temporary,
+                compression="zstd",
+                compression_level=15,
+                row_group_size=2_000_000,
+                data_page_size=4 * 1024**2,
+                write_statistics=True,
+            )
+        _replace(path, temporary)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_json(content: Mapping[str, Any], path: Path) -> None:
+    """Write sorted, indented JSON, atomically."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        text = json.dumps(content, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
+        temporary.write_text(text, encoding="utf-8")
+        _replace(path, temporary)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+# --------------------------------------------------------------------------- manifest
+
+
+def load_manifest(folder: Path = TABLES) -> dict[str, Any]:
+    """Return ``manifest.json``: for each table its rows, checksum, sources, code and gaps."""
+    path = folder / "manifest.json"
+    try:
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise TableError(f"Le manifeste {path} n’existe pas.", hint=_HINT) from error
+    except json.JSONDecodeError as error:
+        raise TableError(f"Le manifeste {path} est illisible : {error}.", hint=_HINT) from error
+    return content
+
+
+def verify_tables(folder: Path = TABLES) -> list[str]:
+    """Compare each embedded table with the manifest; return one French sentence a fault."""
+    faults = []
+    for name, entry in sorted(load_manifest(folder)["tables"].items()):
+        path = folder / entry["file"]
+        if not path.is_file():
+            faults.append(f"La table {name} manque ({path.name}).")
+        elif file_sha256(path) != entry["sha256"]:
+            faults.append(f"La table {name} n’est pas celle du manifeste ({path.name}).")
+    return faults
+
+
+def _path(name: str) -> Path:
+    path = TABLES / f"{name}.parquet"
+    if not path.is_file():
+        raise TableError(f"La table embarquée {name} manque ({path}).", hint=_HINT)
+    return path
+
+
+# --------------------------------------------------------------------------- loading
+
+
+@lru_cache(maxsize=1)
+def _towns() -> pd.DataFrame:
+    return pd.read_parquet(_path("towns"))
+
+
+def load_towns(*, pvd: bool = False) -> pd.DataFrame:
+    """Load the towns of the universe, or the PVD only, one line a town, sorted by code.
+
+    Returns
+    -------
+    DataFrame
+        ``code``, ``name``, ``departement``, ``departement_name``, ``region``,
+        ``region_name``, ``epci``, ``epci_name``, ``pop_2006`` … ``pop_2023`` (inhabitants),
+        ``area_km2``, ``density`` (1 to 7), ``aav``, ``aav_name``, ``aav_category``,
+        ``aav_size``, ``lon``, ``lat`` (centroid, EPSG:4326), ``epsg`` (local projected CRS),
+        ``pvd``, ``pvd_signed``, ``acv``.
+    """
+    towns = _towns()
+    return (towns[towns["pvd"]] if pvd else towns).reset_index(drop=True).copy()
+
+
+def load_populations() -> pd.DataFrame:
+    """Load the municipal populations, long: ``code``, ``year``, ``population``."""
+    towns = _towns()
+    years = [column for column in towns.columns if re.fullmatch(r"pop_\d{4}", column)]
+    long = towns.melt("code", years, var_name="year", value_name="population")
+    long["year"] = long["year"].str.removeprefix("pop_").astype("int64")
+    return long.sort_values(["code", "year"], ignore_index=True)
+
+
+def load_indicators(
+    ids: str | Iterable[str] | None = None,
+    *,
+    codes: Iterable[str] | None = None,
+    years: Iterable[int] | None = None,
+    rates: bool = False,
+) -> pd.DataFrame:
+    """Load indicators of the whole universe, or of some towns and years.
+
+    Parameters
+    ----------
+    ids : str or iterable of str, optional
+        Identifiers of ``data/indicators.yml``; all when not given.
+    codes, years : iterable, optional
+        Towns and years to keep.
+    rates : bool
+        Add ``rate``: the value over its denominator, times the scale of the catalogue
+        (``NaN`` for an indicator without denominator). The population is that of the
+        year, or of the nearest year known.
+
+    Returns
+    -------
+    DataFrame
+        ``code``, ``indicator``, ``year``, ``value``, ``status`` (``ok``, ``zero``,
+        ``absent``, ``secret``), sorted by indicator, year and code.
+
+    Raises
+    ------
+    CatalogueError
+        An identifier is not in the catalogue.
+    """
+    catalogue = load_indicators_catalogue()
+    wanted = [ids] if isinstance(ids, str) else list(ids) if ids is not None else list(catalogue)
+    unknown = [i for i in wanted if i not in catalogue]
+    if unknown:
+        near = difflib.get_close_matches(unknown[0], catalogue, n=3)
+        raise CatalogueError(
+            f"L’indicateur « {unknown[0]} » n’est pas dans data/indicators.yml.",
+            hint=f"Vouliez-vous dire : {', '.join(near)} ?" if near else "",
+        )
+    groups = sorted({str(catalogue[i].build["table"]) for i in wanted})
+    condition = ds.field("indicator").isin(wanted)
+    if codes is not None:
+        condition &= ds.field("code").isin(list(codes))
+    if years is not None:
+        condition &= ds.field("year").isin([int(y) for y in years])
+    files = [_path(f"indicators_{group}") for group in groups]
+    frame = ds.dataset(files).to_table(filter=condition).to_pandas()
+    frame = frame.sort_values(["indicator", "year", "code"], ignore_index=True)
+    return _with_rates(frame) if rates else frame
+
+
+def _with_rates(frame: pd.DataFrame) -> pd.DataFrame:
+    catalogue = load_indicators_catalogue()
+    scale = {i: catalogue[i].scale for i in frame["indicator"].unique() if catalogue[i].denominator}
+    population = load_populations().dropna()
+    pairs = frame[["code", "year"]].drop_duplicates().astype({"year": "int64"})
+    nearest = pd.merge_asof(
+        pairs.sort_values("year"),
+        population.sort_values("year"),
+        on="year",
+        by="code",
+        direction="nearest",
+    )
+    frame = frame.astype({"year": "int64"}).merge(nearest, on=["code", "year"], how="left")
+    factor = frame["indicator"].map(scale).astype("float64")
+    frame["rate"] = factor * frame["value"] / frame.pop("population")
+    return frame
+
+
+def load_departements() -> gpd.GeoDataFrame:
+    """Load the outlines of the départements: ``code``, ``geometry`` (EPSG:4326)."""
+    return gpd.read_parquet(_path("contours_departements"))
+
+
+def load_contours() -> gpd.GeoDataFrame:
+    """Load the outlines of the PVD: ``code``, ``geometry`` (EPSG:4326, geography of 2018)."""
+    return gpd.read_parquet(_path("contours_pvd"))
+
+
+def _load_csv(name: str) -> pd.DataFrame:
+    return pd.read_csv(DATA / name, dtype=str, keep_default_na=False)
+
+
+def load_bpe_types() -> pd.DataFrame:
+    """Load the correspondence of BPE types, ``data/bpe_types.csv`` (all columns ``str``)."""
+    return _load_csv("bpe_types.csv")
+
+
+def load_culture_types() -> pd.DataFrame:
+    """Load the classes of places of culture, ``data/culture_types.csv`` (all columns ``str``)."""
+    return _load_csv("culture_types.csv")
+
+
+# --------------------------------------------------------------------------- one town
+
+_QUERY = re.compile(r"^(?P<name>.*?)\s*(?:\(\s*(?P<departement>\d[0-9AaBb]\d?)\s*\))?$", re.DOTALL)
+
+
+def load_town(query: str) -> pd.Series:
+    """Find one town of the universe by its name or its code.
+
+    Parameters
+    ----------
+    query : str
+        ``"46127"``, ``"Gourdon"``, ``"gourdon (46)"``; case, accents, hyphens and
+        apostrophes do not count, ``St`` is ``Saint``.
+
+    Returns
+    -------
+    Series
+        The town's line of :func:`load_towns`.
+
+    Raises
+    ------
+    TownAmbiguousError
+        Several towns have that name; the message lists them.
+    TownNotFoundError
+        None has; the message suggests the nearest names.
+    """
+    towns = _towns()
+    text = query.strip()
+    by_code = towns[towns["code"] == text.upper().zfill(5)]
+    if len(by_code) == 1:
+        return by_code.iloc[0].copy()
+    parts = _QUERY.match(text)
+    name = fold_name(parts["name"] if parts else text)
+    departement = (parts["departement"] or "").upper() if parts else ""
+    folded = towns["name"].map(fold_name)
+    found = towns[(folded == name) & (not departement or towns["departement"] == departement)]
+    if len(found) == 1:
+        return found.iloc[0].copy()
+    if len(found) > 1:
+        matches = _labels(found)
+        raise TownAmbiguousError(
+            f"Plusieurs communes s’appellent « {text} » : {', '.join(matches)}.",
+            hint=f"Précisez le code ou le département, par exemple"
+            f" « {found['name'].iloc[0]} ({found['departement'].iloc[0]}) ».",
+            matches=matches,
+        )
+    near = difflib.get_close_matches(name, folded.unique(), n=4, cutoff=0.6) if name else []
+    suggestions = _labels(towns[folded.isin(near)].head(6))
+    raise TownNotFoundError(
+        f"Aucune petite ville du livre ne s’appelle « {text} ».",
+        hint=f"Noms voisins : {', '.join(suggestions)}."
+        if suggestions
+        else "Le livre couvre les communes de 500 à 30 000 habitants"
+        " et toutes les Petites villes de demain : essayez le code Insee.",
+        suggestions=suggestions,
+    )
+
+
+def _labels(towns: pd.DataFrame) -> Sequence[str]:
+    return [f"{name} ({code})" for name, code in zip(towns["name"], towns["code"], strict=True)]

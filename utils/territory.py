@@ -1,0 +1,91 @@
+"""What a town is: population, homes, ages, squares (pure functions)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import pandas as pd
+
+__all__ = ["AAV_LABELS", "DENSITY_LABELS", "growth", "share_of_homes", "squares_by_commune"]
+
+#: Communal density grid in seven levels (Insee, 2024).
+DENSITY_LABELS: Final = {
+    1: "Grand centre urbain",
+    2: "Centre urbain intermédiaire",
+    3: "Petite ville",
+    4: "Ceinture urbaine",
+    5: "Bourg rural",
+    6: "Rural à habitat dispersé",
+    7: "Rural à habitat très dispersé",
+}
+
+#: Role of a commune in the *aire d’attraction des villes* (Insee, AAV 2020).
+AAV_LABELS: Final = {
+    "11": "Commune-centre",
+    "12": "Autre commune du pôle principal",
+    "13": "Commune d’un pôle secondaire",
+    "20": "Commune de la couronne",
+    "30": "Commune hors attraction des villes",
+}
+
+
+def growth(population: pd.DataFrame, *, first: int, last: int) -> pd.DataFrame:
+    """Mean yearly growth of the population between two years: ``code, year, value`` (% a year).
+
+    Parameters
+    ----------
+    population : DataFrame
+        ``code``, ``year``, ``population``; zero or missing populations give no line.
+    """
+    wide = population.pivot_table(index="code", columns="year", values="population")
+    wide = wide.reindex(columns=[first, last])
+    wide = wide[(wide > 0).all(axis=1)]
+    rate = 100 * ((wide[last] / wide[first]) ** (1 / (last - first)) - 1)
+    return rate.rename("value").rename_axis("code").reset_index().assign(year=last)
+
+
+def share_of_homes(homes: pd.DataFrame, column: str) -> pd.DataFrame:
+    """Share of a kind of homes among all (or their number for ``dwellings``): ``code, value``."""
+    rows = homes[homes["dwellings"] > 0]
+    value = rows["dwellings"] if column == "dwellings" else 100 * rows[column] / rows["dwellings"]
+    return pd.DataFrame({"code": rows["code"], "value": value})
+
+
+def squares_by_commune(squares: pd.DataFrame) -> pd.DataFrame:
+    """Aggregate the 200 m squares by commune.
+
+    Parameters
+    ----------
+    squares : DataFrame
+        ``codes`` (five characters a commune, concatenated), ``imputed``, ``persons``,
+        ``households``, ``poor_households``, ``age_65_79``, ``age_80_plus``. A square that
+        touches several communes is shared equally between them: the producer does not say
+        how its people are spread.
+
+    Returns
+    -------
+    DataFrame
+        ``code``, ``persons``, ``imputed_share``, ``share_65_plus``, ``poor_share`` (%).
+    """
+    number = (squares["codes"].str.len() // 5).clip(lower=1)
+    columns = ["persons", "households", "poor_households", "age_65_79", "age_80_plus"]
+    parts = squares[columns].astype("float64").div(number, axis=0)
+    parts["imputed_persons"] = parts["persons"].where(squares["imputed"], 0.0)
+    parts["code"] = squares["codes"].str.slice(0, 5)
+    several = number > 1
+    if several.any():
+        lists = squares.loc[several, "codes"].str.findall(".{5}")
+        shared = parts[several].assign(code=lists).explode("code")
+        parts = pd.concat([parts[~several], shared], ignore_index=True)
+    sums = parts.groupby("code").sum()
+    sums = sums[sums["persons"] > 0]
+    elders = sums["age_65_79"] + sums["age_80_plus"]
+    return pd.DataFrame(
+        {
+            "code": sums.index,
+            "persons": sums["persons"].to_numpy(),
+            "imputed_share": (100 * sums["imputed_persons"] / sums["persons"]).to_numpy(),
+            "share_65_plus": (100 * elders / sums["persons"]).to_numpy(),
+            "poor_share": (100 * sums["poor_households"] / sums["households"]).to_numpy(),
+        }
+    )
