@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import geopandas as gpd
 import pandas as pd
@@ -69,6 +69,9 @@ def code_digest() -> str:
     return digest.hexdigest()[:16]
 
 
+_Kept = TypeVar("_Kept")
+
+
 class Workshop:
     """The frames read so far, and what each table drew from.
 
@@ -80,7 +83,8 @@ class Workshop:
 
     def __init__(self, fetch: Callable[[str], Path]) -> None:
         self._fetch = fetch
-        self._frames: dict[str, pd.DataFrame] = {}
+        self._kept: dict[str, Any] = {}
+        self._paths: dict[str, Path] = {}
         self._sha256: dict[str, str] = {}
         self._failed: dict[str, SourceError | LayoutError] = {}
         self.used: list[str] = []
@@ -92,14 +96,21 @@ class Workshop:
             self.used.append(source)
         if source in self._failed:
             raise self._failed[source]
-        try:
-            path = self._fetch(source)
-        except SourceError as error:
-            self._failed[source] = error
-            raise
-        if source not in self._sha256:
-            self._sha256[source] = tables.file_sha256(path)
-        return path
+        if source not in self._paths:
+            try:
+                self._paths[source] = self._fetch(source)
+            except SourceError as error:
+                self._failed[source] = error
+                raise
+            self._sha256[source] = tables.file_sha256(self._paths[source])
+        return self._paths[source]
+
+    def once(self, key: str, compute: Callable[[], _Kept]) -> _Kept:
+        """Return what ``compute`` gave the first time that ``key`` was asked."""
+        if key not in self._kept:
+            self._kept[key] = compute()
+        kept: _Kept = self._kept[key]
+        return kept
 
     def read(
         self, source: str, reader: Callable[[Path], pd.DataFrame] | None = None
@@ -107,22 +118,16 @@ class Workshop:
         """Return the tidy frame of a source, read once."""
         path = self.path(source)
         chosen = reader or READERS[source]
-        key = f"{source}:{chosen.__name__}"
-        if key not in self._frames:
-            try:
-                self._frames[key] = chosen(path)
-            except LayoutError as error:
-                self._failed[source] = error
-                raise
-        return self._frames[key]
+        try:
+            return self.once(f"{source}:{chosen.__name__}", lambda: chosen(path))
+        except LayoutError as error:
+            self._failed[source] = error
+            raise
 
     def passage(self) -> pd.DataFrame:
-        """Return the passage from any code met since 2020 to today's communes."""
+        """Return the passage from any code met since 2009 to today's communes."""
         current, *older = (self.read(source) for source in _PASSAGE_SOURCES)
-        key = "passage"
-        if key not in self._frames:
-            self._frames[key] = communes.build_passage(current, older)
-        return self._frames[key]
+        return self.once("passage", lambda: communes.build_passage(current, older))
 
     def carried(
         self, frame: pd.DataFrame, *, by: Sequence[str], sums: Sequence[str], label: str
@@ -317,15 +322,20 @@ Method = Callable[[_Asked], Iterator[pd.DataFrame]]
 
 def _equipment_counts(shop: Workshop, year: int) -> tuple[pd.DataFrame, list[str]]:
     """Return counts by type of a BPE vintage on today's communes, and the types it tells."""
-    key = f"counts:{year}"
-    types = tables.load_bpe_types()
     source = f"bpe_{year}"
-    bpe = shop.read(source)
-    shop.passage()
-    if key not in shop._frames:
+    bpe, passage = shop.read(source), shop.passage()
+
+    def compute() -> tuple[pd.DataFrame, communes.CarryReport, list[str]]:
+        types = tables.load_bpe_types()
         counts = commerce.count_types(bpe, types, year=year)
-        shop._frames[key] = shop.carried(counts, by=["code", "type"], sums=["count"], label=source)
-    return shop._frames[key], commerce.available_types(bpe, types, year=year)
+        carried, report = communes.carry(
+            counts, passage, by=["code", "type"], sums=["count"], label=source
+        )
+        return carried, report, commerce.available_types(bpe, types, year=year)
+
+    counts, report, available = shop.once(f"counts:{year}", compute)
+    shop.reports.append(report)
+    return counts, available
 
 
 def _types(asked: _Asked) -> Iterator[pd.DataFrame]:
@@ -449,13 +459,25 @@ def _register(asked: _Asked) -> pd.DataFrame:
 
 
 def _power(asked: _Asked) -> Iterator[pd.DataFrame]:
-    measure = energy.power_kw(_register(asked), asked.indicator.build["filieres"])
-    yield from _single(asked, measure, missing="zero")
+    filieres = asked.indicator.build["filieres"]
+    measure = energy.power_kw(_register(asked), filieres)
+    yield from _single(asked, measure, missing=_unlisted(filieres))
 
 
 def _installations(asked: _Asked) -> Iterator[pd.DataFrame]:
-    measure = energy.installations(_register(asked), asked.indicator.build["filieres"])
-    yield from _single(asked, measure, missing="zero")
+    filieres = asked.indicator.build["filieres"]
+    measure = energy.installations(_register(asked), filieres)
+    yield from _single(asked, measure, missing=_unlisted(filieres))
+
+
+def _unlisted(filieres: Sequence[str]) -> str:
+    """Tell what a commune without a line means.
+
+    The register leaves out the communes with fewer than ten small (under 36 kW)
+    installations of a filière: no line says nothing of solar power, and no more than
+    "nothing large" of the others.
+    """
+    return "absent" if "solaire" in filieres else "zero"
 
 
 def _consumption(asked: _Asked) -> Iterator[pd.DataFrame]:

@@ -17,17 +17,20 @@ from typing import Any, Final
 import pandas as pd
 
 from utils.errors import LayoutError
+from utils.formats import NBSP, NNBSP, counted, join_words, number, plural
 
 __all__ = [
     "CarryReport",
     "build_passage",
     "carry",
+    "carry_means",
     "departement_of",
     "departements_of",
     "fold_name",
     "local_epsg",
     "normalise_codes",
     "overseas",
+    "restored",
 ]
 
 #: Projected CRS of each territory (EPSG codes of the IGN's official systems); the keys are
@@ -41,8 +44,18 @@ _EPSG: Final[Mapping[str, int]] = {
     "974": 2975,  # RGR92 / UTM 40S, La Réunion
     "975": 4467,  # RGSPM06 / UTM 21N, Saint-Pierre-et-Miquelon
     "976": 4471,  # RGM04 / UTM 38S, Mayotte
+    "986": 8903,  # RGWF96 / UTM 1S, Wallis-et-Futuna
+    "987": 3297,  # RGPF / UTM 6S, Polynésie française (Tahiti)
+    "988": 3163,  # RGNC91-93 / Lambert, Nouvelle-Calédonie
 }
 _LAMBERT_93: Final = 2154
+
+_SAINTS: Final[Mapping[str, str]] = {
+    "st": "saint",
+    "ste": "sainte",
+    "sts": "saints",
+    "stes": "saintes",
+}
 
 _CODE: Final = re.compile(r"(?:0[1-9]|[1-8]\d|9[0-5]|2[AB])\d{3}|9[78]\d{3}|99999")
 
@@ -51,14 +64,15 @@ def normalise_codes(codes: pd.Series, *, label: str) -> pd.Series:
     """Give commune codes their five characters.
 
     Lost leading zeros (``1001``), numbers written with decimals (``1001.0``), lower-case
-    Corsican codes (``2a004``) and spaces are mended. Missing codes stay missing.
+    Corsican codes (``2a004``) and spaces are mended. Missing codes stay missing. ``99999``,
+    "in no commune" in some files, is let through: it is then lost by :func:`carry`.
 
     Raises
     ------
     LayoutError
         A value is not the code of a commune.
     """
-    text = codes.astype("str").str.strip().str.upper().str.replace(r"\.0$", "", regex=True)
+    text = codes.astype("str").str.replace(r"\s+|\.0+$", "", regex=True).str.upper()
     text = text.mask(text.isin(["", "NAN", "NONE", "<NA>"]))
     text = text.str.zfill(5)
     wrong = text.notna() & ~text.str.fullmatch(_CODE.pattern).fillna(False).astype(bool)
@@ -87,17 +101,34 @@ def overseas(code: str) -> bool:
 
 
 def local_epsg(code: str) -> int:
-    """Return the EPSG code of the projected CRS (metres) of a commune or département."""
-    return _EPSG.get(code[:3], _LAMBERT_93)
+    """Return the EPSG code of the projected CRS (metres) of a commune or département.
+
+    Raises
+    ------
+    LayoutError
+        The territory is overseas and has no system of its own here (98415, 98901).
+    """
+    if not overseas(code):
+        return _LAMBERT_93
+    if code[:3] not in _EPSG:
+        raise LayoutError(
+            f"Aucun système de coordonnées n’est connu pour le territoire «{NBSP}{code[:3]}{NBSP}».",
+            hint="Complétez la table des systèmes de utils/communes.py.",
+        )
+    return _EPSG[code[:3]]
 
 
 def fold_name(text: str) -> str:
-    """Fold a town's name for search: no case, accent, hyphen, apostrophe; ``St`` is ``Saint``."""
-    plain = text.replace("œ", "oe").replace("Œ", "oe").replace("æ", "ae").replace("Æ", "ae")
-    plain = unicodedata.normalize("NFKD", plain).encode("ascii", "ignore").decode().lower()
-    words = re.sub(r"[^a-z0-9]+", " ", re.sub(r"['’]", " ", plain)).split()
-    long = {"st": "saint", "ste": "sainte", "sts": "saints", "stes": "saintes"}
-    return " ".join(long.get(word, word) for word in words)
+    """Fold a town's name for search: no case, accent, hyphen, apostrophe; ``St`` is ``Saint``.
+
+    ``"L’Haÿ-les-Roses"`` gives ``"l hay les roses"``, ``"St Cirq"`` gives ``"saint cirq"``.
+    """
+    plain = text.lower().replace("œ", "oe").replace("æ", "ae")
+    letters = "".join(
+        c for c in unicodedata.normalize("NFKD", plain) if not unicodedata.combining(c)
+    )
+    words = re.sub(r"[^a-z0-9]+", " ", letters).split()
+    return " ".join(_SAINTS.get(word, word) for word in words)
 
 
 # --------------------------------------------------------------------------- passage
@@ -106,23 +137,29 @@ def fold_name(text: str) -> str:
 def build_passage(current: pd.DataFrame, older: Sequence[pd.DataFrame]) -> pd.DataFrame:
     """Build the passage from any known code to a commune of today.
 
+    The links of today's geography come first, then those of each older one; chains are
+    followed (a commune of 2020, then part of a second, itself part of a third).
+
     Parameters
     ----------
     current : DataFrame
         Today's ``cog_communes``: ``code``, ``kind``, ``parent``, ``former``.
     older : sequence of DataFrame
-        The same of earlier years, the order does not matter.
+        The same of earlier years, the newest link winning if the newest comes first.
 
     Returns
     -------
     DataFrame
         ``old``, ``new``, ``reason`` (``actuelle``, ``deleguee``, ``associee``,
-        ``arrondissement``, ``ancienne``), one line a code, sorted.
+        ``arrondissement``, ``ancienne``), one line a code, sorted by ``old``.
 
     Notes
     -----
     A commune restored after a merger has its own code again: files of the years of the
-    merger count it in the other, and cannot be split.
+    merger count it in the other, and cannot be split (:func:`restored` lists them). A
+    piece of territory given to a neighbour leaves no trace in codes. The codes of the Seine
+    and of Seine-et-Oise (before 1968) are left out: no file is that old, and ``75001`` is
+    rather a post code written in the wrong column.
     """
     today = set(current.loc[current["kind"] == "commune", "code"])
     step: dict[str, tuple[str, str]] = {}
@@ -131,10 +168,10 @@ def build_passage(current: pd.DataFrame, older: Sequence[pd.DataFrame]) -> pd.Da
         for code, parent, kind in zip(parts["code"], parts["parent"], parts["kind"], strict=True):
             if code not in today and code != parent:
                 step.setdefault(code, (parent, kind))
-        merged = frame[frame["former"].notna()]
-        for code, former in zip(merged["code"], merged["former"], strict=True):
+        renamed = frame[frame["former"].notna()]
+        for code, former in zip(renamed["code"], renamed["former"], strict=True):
             for old in former.split("|"):
-                if old not in today and old != code:
+                if old not in today and old != code and not _of_1968(old, code):
                     step.setdefault(old, (code, "ancienne"))
     rows = [(code, code, "actuelle") for code in today]
     for old, (_, reason) in step.items():
@@ -149,6 +186,44 @@ def build_passage(current: pd.DataFrame, older: Sequence[pd.DataFrame]) -> pd.Da
     )
 
 
+def _of_1968(old: str, new: str) -> bool:
+    """Tell whether a code changed when the Seine and Seine-et-Oise were divided."""
+    return old[:2] in {"75", "78"} and old[:2] != new[:2]
+
+
+def restored(current: pd.DataFrame, older: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """List the communes of today that were a part of another commune of today.
+
+    A file of the years between counts them in that other: their 0 there is not a 0, and the
+    other's count is too large. Nothing in the codes can split it.
+
+    Parameters
+    ----------
+    current, older : DataFrame, sequence of DataFrame
+        As for :func:`build_passage`.
+
+    Returns
+    -------
+    DataFrame
+        ``code``, ``within`` (the other commune), sorted, one line a commune.
+    """
+    today = set(current.loc[current["kind"] == "commune", "code"])
+    # A déléguée that bears its commune's code (the chief town's) appears twice: not a part.
+    parts = [
+        frame.loc[frame["kind"].isin(["deleguee", "associee"]), ["code", "parent"]]
+        for frame in older
+    ]
+    pairs = pd.concat(parts or [pd.DataFrame(columns=["code", "parent"], dtype="str")])
+    kept = pairs["code"].isin(today) & pairs["parent"].isin(today)
+    kept &= pairs["code"] != pairs["parent"]
+    return (
+        pairs[kept]
+        .rename(columns={"parent": "within"})
+        .drop_duplicates("code")
+        .sort_values("code", ignore_index=True)
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class CarryReport:
     """What became of the codes of a file.
@@ -157,12 +232,18 @@ class CarryReport:
     ----------
     label
         The file.
-    rows, carried, lost
-        Lines in all; lines whose code changed; lines whose code is nowhere.
+    rows
+        Lines that have a code.
+    carried, lost
+        Lines whose code changed; lines whose code is nowhere, or cannot be used.
     lost_codes
-        The codes that are nowhere, sorted.
+        The codes of the lost lines, sorted.
     lost_sum
         What the lost lines held, summed over the summed columns.
+    carried_codes
+        How many codes changed.
+    uncoded
+        Lines without any code, left out.
     """
 
     label: str
@@ -171,17 +252,57 @@ class CarryReport:
     lost: int
     lost_codes: tuple[str, ...]
     lost_sum: float
+    carried_codes: int = 0
+    uncoded: int = 0
 
     def as_dict(self) -> dict[str, Any]:
         """Return the report as plain values, for the manifest."""
         return {**asdict(self), "lost_codes": list(self.lost_codes)}
 
+    def sentence(self) -> str:
+        """Return the report as one French sentence."""
+        parts = [
+            counted(self.rows, "ligne"),
+            f"{counted(self.carried_codes, 'ancien code', 'anciens codes')}"
+            f" {plural(self.carried_codes, 'reporté')} sur la commune d’aujourd’hui"
+            f" ({counted(self.carried, 'ligne')})",
+            f"{counted(self.lost, 'ligne')} {plural(self.lost, 'perdue')}{self._lost_detail()}",
+        ]
+        if self.uncoded:
+            parts.append(f"{counted(self.uncoded, 'ligne')} sans code")
+        return f"{self.label}{NBSP}: {join_words(parts)}."
+
+    def _lost_detail(self) -> str:
+        if not self.lost_codes:
+            return ""
+        shown = ", ".join(self.lost_codes[:10]) + ("…" if len(self.lost_codes) > 10 else "")
+        total = f"{NNBSP}; total{NBSP}: {number(self.lost_sum)}" if self.lost_sum else ""
+        return f" ({shown}{total})"
+
     def __str__(self) -> str:
-        return (
-            f"{self.label} : {self.rows} lignes, {self.carried} reportées sur la commune"
-            f" d’aujourd’hui, {self.lost} perdues"
-            + (f" ({', '.join(self.lost_codes[:10])})." if self.lost_codes else ".")
-        )
+        return self.sentence()
+
+
+def _carried(
+    frame: pd.DataFrame, passage: pd.DataFrame, *, sums: Sequence[str], label: str, exact: bool
+) -> tuple[pd.DataFrame, CarryReport]:
+    """Give each line today's code, drop and report those that have none."""
+    known = frame[frame["code"].notna()]
+    new = known["code"].map(passage.set_index("old")["new"])
+    changed = new.notna() & (new != known["code"])
+    lost = (new.isna() | changed) if exact else new.isna()
+    carried = changed & ~lost
+    report = CarryReport(
+        label=label,
+        rows=len(known),
+        carried=int(carried.sum()),
+        lost=int(lost.sum()),
+        lost_codes=tuple(sorted(known.loc[lost, "code"].unique())),
+        lost_sum=round(float(known.loc[lost, list(sums)].astype("float64").sum().sum()), 3),
+        carried_codes=int(known.loc[carried, "code"].nunique()),
+        uncoded=len(frame) - len(known),
+    )
+    return known[~lost].assign(code=new[~lost]), report
 
 
 def carry(
@@ -204,6 +325,8 @@ def carry(
         Keys of the result, ``code`` among them.
     sums : sequence of str
         Columns to sum; a sum of missing values only stays missing.
+    label : str
+        Name of the file in the report.
 
     Returns
     -------
@@ -212,18 +335,61 @@ def carry(
     CarryReport
         How many lines were carried, and how many lost.
     """
-    known = frame[frame["code"].notna()]
-    new = known["code"].map(passage.set_index("old")["new"])
-    lost = new.isna()
-    lost_sum = float(known.loc[lost, list(sums)].astype("float64").sum().sum())
-    report = CarryReport(
-        label=label,
-        rows=len(known),
-        carried=int(((new != known["code"]) & ~lost).sum()),
-        lost=int(lost.sum()),
-        lost_codes=tuple(sorted(known.loc[lost, "code"].unique())),
-        lost_sum=round(lost_sum, 3),
-    )
-    kept = known[~lost].assign(code=new[~lost])
-    totals = kept.groupby(list(by), as_index=False, observed=True)[list(sums)].sum(min_count=1)
-    return totals.sort_values(list(by), ignore_index=True), report
+    kept, report = _carried(frame, passage, sums=sums, label=label, exact=False)
+    totals = kept.groupby(list(by), as_index=False, observed=True, dropna=False)[list(sums)]
+    return totals.sum(min_count=1).sort_values(list(by), ignore_index=True), report
+
+
+def carry_means(
+    frame: pd.DataFrame,
+    passage: pd.DataFrame,
+    *,
+    by: Sequence[str],
+    means: Sequence[str],
+    weight: str | None = None,
+    label: str,
+) -> tuple[pd.DataFrame, CarryReport]:
+    """Carry what cannot be summed (a share, an income, a level) to the communes of today.
+
+    With a weight, a commune that merged has the weighted mean of its parts: exact for a
+    share when the weight is its denominator, an approximation for a median. Without one,
+    only the lines whose code is still today's are kept, the others are lost and reported.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        ``code``, the columns of ``by`` and ``means``, and the weight.
+    passage : DataFrame
+        From :func:`build_passage`.
+    by : sequence of str
+        Keys of the result, ``code`` among them.
+    means : sequence of str
+        Columns to average. A line alone under its key keeps its value, whatever its weight;
+        a missing value, or a weight missing or null, counts for nothing.
+    weight : str, optional
+        Column of the weights.
+    label : str
+        Name of the file in the report.
+
+    Returns
+    -------
+    DataFrame
+        The columns of ``by`` and ``means``, sorted by ``by``, one line a key with a weight.
+    CarryReport
+        How many lines were carried, and how many lost.
+    """
+    kept, report = _carried(frame, passage, sums=(), label=label, exact=weight is None)
+    keys = list(by)
+    if weight is None:
+        return kept[[*keys, *means]].sort_values(keys, ignore_index=True), report
+    alone = ~kept.duplicated(keys, keep=False)
+    heft = kept[weight].astype("float64").where(kept[weight] > 0).mask(alone, 1.0)
+    values = kept[list(means)].astype("float64")
+    shares = values.notna().mul(heft, axis=0).where(values.notna())
+
+    def total(column: pd.DataFrame) -> pd.DataFrame:
+        groups = column.groupby([kept[key] for key in keys], observed=True, dropna=False)
+        return groups.sum(min_count=1)
+
+    averages = total(values.mul(heft, axis=0)) / total(shares)
+    return averages.reset_index().sort_values(keys, ignore_index=True), report

@@ -81,14 +81,14 @@ class Inset(NamedTuple):
 
 
 INSETS = (
-    Inset("971", "Guadeloupe", 5490),
-    Inset("972", "Martinique", 5490),
-    Inset("973", "Guyane", 2972),
-    Inset("974", "La Réunion", 2975),
-    Inset("976", "Mayotte", 4471),
+    Inset("971", "Guadeloupe", local_epsg("971")),
+    Inset("972", "Martinique", local_epsg("972")),
+    Inset("973", "Guyane", local_epsg("973")),
+    Inset("974", "La Réunion", local_epsg("974")),
+    Inset("976", "Mayotte", local_epsg("976")),
 )
-# Drawn only where the outlines hold it.
-SAINT_PIERRE = Inset("975", "St-Pierre-et-M.", 4467)
+# Saint-Pierre-et-Miquelon: drawn only where the outlines hold it.
+SAINT_PIERRE = Inset("975", "St-Pierre", local_epsg("975"))
 
 
 # -- classes ---------------------------------------------------------------------------
@@ -126,7 +126,7 @@ def _upper_bounds(known: NDArray[np.float64], k: int, method: Method) -> NDArray
         "natural": mapclassify.JenksCaspall,
         "equal": mapclassify.EqualInterval,
     }[method]
-    if method == "quantiles":  # ties may make two bounds equal: ask for fewer
+    if method != "equal":  # ties make quantiles equal (Jenks-Caspall starts from them)
         while k > 1 and np.unique(np.quantile(known, np.arange(1, k + 1) / k)).size < k:
             k -= 1
     return np.unique(np.asarray(classifier(known, k=k).bins, dtype=float))

@@ -30,9 +30,9 @@ from utils.errors import BookError
 from utils.formats import (
     MISSING,
     counted,
-    in_town,
     join_words,
     number,
+    of_town,
     ordinal,
     percent,
     quantity,
@@ -56,7 +56,7 @@ __all__ = [
     "source_line",
 ]
 
-MAX_SVG_BYTES = 400_000
+MAX_SVG_BYTES = 600_000
 CSS_PX_AN_INCH = 96
 LOCK_TIMEOUT_S = 60
 MAX_NAMED = 6  # series or indicators detailed in an alternative text
@@ -85,7 +85,7 @@ class SourceLike(Protocol):
     @property
     def attribution(self) -> str: ...
     @property
-    def landing(self) -> str: ...
+    def landing(self) -> str | None: ...
     @property
     def licence(self) -> str: ...
     @property
@@ -149,7 +149,8 @@ def source_line(sources: Sequence[str], *, geography: str = "") -> str:
         found = _source(source_id)
         text = _markdown(found.attribution.strip().rstrip("."))
         parts.append(f"[{text}](<{found.landing}>)" if found.landing else text)
-    parts += [_markdown(geography)] if geography else []
+    if geography and not any(_markdown(geography) in part for part in parts):
+        parts.append(_markdown(geography))
     label = "Sources" if len(set(sources)) > 1 else "Source"
     return f"{label}\u00a0: " + "\u202f; ".join([*dict.fromkeys(parts), "calculs des auteurs."])
 
@@ -157,8 +158,8 @@ def source_line(sources: Sequence[str], *, geography: str = "") -> str:
 # -- files and report ------------------------------------------------------------------
 
 
-def _write(path: Path, content: bytes) -> str:
-    """Write a file atomically; return the sha256 of its content."""
+def _write(path: Path, content: bytes) -> None:
+    """Write a file atomically."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     temporary = Path(name)
     try:
@@ -168,7 +169,6 @@ def _write(path: Path, content: bytes) -> str:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
-    return hashlib.sha256(content).hexdigest()
 
 
 def _csv(frame: pd.DataFrame) -> bytes:
@@ -185,8 +185,13 @@ def _document() -> str:
     return ""
 
 
-def _record(folder: Path, figure_id: str, entry: Mapping[str, Any]) -> None:
-    """Add or replace an entry of the report, one writer at a time."""
+def _keep(
+    folder: Path, figure_id: str, entry: dict[str, Any], contents: Mapping[str, tuple[str, bytes]]
+) -> None:
+    """Write the files of a figure and its entry in the report, one writer at a time.
+
+    ``contents`` gives the name and the bytes of each file by kind (``csv``, ``image``).
+    """
     report = folder / "report.json"
     with FileLock(folder / ".report.lock", timeout=LOCK_TIMEOUT_S):
         known = json.loads(report.read_text("utf-8"))["figures"] if report.exists() else {}
@@ -201,6 +206,9 @@ def _record(folder: Path, figure_id: str, entry: Mapping[str, Any]) -> None:
                     "ou videz le dossier figures si le document a changé de nom."
                 ),
             )
+        for kind, (name, content) in contents.items():
+            _write(folder / name, content)
+            entry[kind] = {"file": name, "sha256": hashlib.sha256(content).hexdigest()}
         known[figure_id] = entry
         text = json.dumps({"figures": known}, ensure_ascii=False, indent=1, sort_keys=True)
         _write(report, f"{text}\n".encode())
@@ -233,7 +241,6 @@ def _entry(
     sources: Sequence[str],
     tables: Sequence[str],
     notes: Sequence[str],
-    files: Mapping[str, Mapping[str, str]],
 ) -> dict[str, Any]:
     found = {source_id: _source(source_id) for source_id in dict.fromkeys(sources)}
     return {
@@ -253,7 +260,6 @@ def _entry(
         "notes": list(notes),
         "function": str(frame.attrs.get("function", "")),
         "notebook": _document(),
-        **files,
     }
 
 
@@ -293,7 +299,7 @@ def publish(
     note : str
         One more remark to print, before those of the frame.
     geography : str
-        For instance ``"géographie au 01/01/2025"``.
+        For instance ``"géographie au 01/01/2025"``; not said twice where a source says it.
     tables : sequence of str
         Embedded tables that were read, for the report.
 
@@ -316,17 +322,14 @@ def publish(
     if len(content) > MAX_SVG_BYTES:
         content, suffix = render(figure, "png"), "png"
     image, csv = folder / f"{id}.{suffix}", folder / f"{id}.csv"
-    (folder / f"{id}.{'png' if suffix == 'svg' else 'svg'}").unlink(missing_ok=True)
     notes = [one for one in (note, *frame.attrs.get("notes", [])) if one]
-    files = {
-        "image": {"file": image.name, "sha256": _write(image, content)},
-        "csv": {"file": csv.name, "sha256": _write(csv, _csv(frame))},
-    }
     entry = _entry(
-        frame, kind="figure", caption=caption, sources=sources, tables=tables, notes=notes,
-        files=files,
-    )  # fmt: skip
-    _record(folder, id, entry | {"alt": typographic(alt)})
+        frame, kind="figure", caption=caption, sources=sources, tables=tables, notes=notes
+    )
+    entry["alt"] = typographic(alt)
+    _keep(folder, id, entry, {"image": (image.name, content), "csv": (csv.name, _csv(frame))})
+    other_image = folder / f"{id}.{'png' if suffix == 'svg' else 'svg'}"
+    other_image.unlink(missing_ok=True)  # of an earlier, lighter or heavier, drawing
     width = round(WIDTH_IN * CSS_PX_AN_INCH)
     picture = f'![]({_relative(image)}){{fig-alt="{_attribute(alt)}" width="{width}"}}'
     under = _under(frame, csv, source, notes)
@@ -412,12 +415,10 @@ def publish_table(
     folder = figures_dir()
     csv = folder / f"{id}.csv"
     notes = [one for one in (note, *frame.attrs.get("notes", [])) if one]
-    files = {"csv": {"file": csv.name, "sha256": _write(csv, _csv(frame))}}
     entry = _entry(
-        frame, kind="table", caption=caption, sources=sources, tables=tables, notes=notes,
-        files=files,
-    )  # fmt: skip
-    _record(folder, id, entry)
+        frame, kind="table", caption=caption, sources=sources, tables=tables, notes=notes
+    )
+    _keep(folder, id, entry, {"csv": (csv.name, _csv(frame))})
     under = _under(frame, csv, source, notes)
     return _block(f"tbl-{id}", ["\n".join(lines), *under, _sentence(_markdown(caption))])
 
@@ -463,12 +464,14 @@ def describe_strip(
     )
     if len(described) > MAX_NAMED:
         ordered = sorted(described, key=lambda one: -one[0])
-        low, high = ordered[-MAX_NAMED // 2 :], ordered[: MAX_NAMED // 2]
+        high, low = ordered[: MAX_NAMED // 2], ordered[-MAX_NAMED // 2 :]
+        highest, lowest = (" ; ".join(text for _, text in some) for some in (high, low))
         return typographic(
-            f"{start} Les plus hautes places : {' ; '.join(text for _, text in high)}. "
-            f"Les plus basses : {' ; '.join(text for _, text in low)}."
+            f"{start} Les plus hautes places : {_sentence(highest)} "
+            f"Les plus basses : {_sentence(lowest)}"
         )
-    return typographic(f"{start} {' ; '.join(text for _, text in described)}.")
+    listed = " ; ".join(text for _, text in described)
+    return typographic(f"{start} {_sentence(listed)}")
 
 
 def describe_evolution(frame: pd.DataFrame, *, unit: str = "", decimals: int = 0) -> str:
@@ -492,7 +495,7 @@ def describe_evolution(frame: pd.DataFrame, *, unit: str = "", decimals: int = 0
         f"entre {year(frame['year'].min())} et {year(frame['year'].max())}"
         f"{f' ({unit})' if unit else ''}."
     )
-    return typographic(f"{start} {' ; '.join(texts)}.{tail}")
+    return typographic(f"{start} {_sentence(' ; '.join(texts))}{tail}")
 
 
 def describe_bars(frame: pd.DataFrame, *, unit: str = "", decimals: int = 0) -> str:
@@ -511,7 +514,7 @@ def describe_bars(frame: pd.DataFrame, *, unit: str = "", decimals: int = 0) -> 
         known = f"La plus longue : {texts[high]}. La plus courte : {texts[low]}."
         tail = f" {counted(missing, 'valeur')} {MISSING}" if missing else ""
         return typographic(f"{counted(len(texts), 'barre')}. {known}{tail}")
-    return typographic(f"{counted(len(texts), 'barre')}. {' ; '.join(texts)}.")
+    return typographic(f"{counted(len(texts), 'barre')}. {_sentence(' ; '.join(texts))}")
 
 
 def describe_histogram(
@@ -582,7 +585,7 @@ def describe_map(
     town_name : str
         The town of a town map.
     """
-    where = f"Carte {in_town(town_name)}" if town_name else "Carte de France"
+    where = f"Carte {of_town(town_name)}" if town_name else "Carte de France"
     total = counted(len(frame), noun, nouns)
     if town_name and list(frame.columns) == ["code"]:
         return typographic(f"{where} : {what}.")

@@ -12,6 +12,7 @@ import io
 import re
 import unicodedata
 import zipfile
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from utils.errors import ArchiveError, LayoutError
 __all__ = [
     "MAX_MEMBER_BYTES",
     "check",
+    "column_names",
     "fold",
     "read_archive_member",
     "read_csv",
@@ -92,7 +94,7 @@ def read_archive_member(path: Path, pattern: str) -> bytes:
                     hint="Vérifiez que l’archive est bien celle du producteur.",
                 )
             return archive.read(members[0])
-    except (zipfile.BadZipFile, EOFError, NotImplementedError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
         raise ArchiveError(
             f"L’archive {path.name} est illisible : {error}.",
             hint="Supprimez-la du cache et téléchargez-la de nouveau.",
@@ -105,6 +107,33 @@ def _decode(raw: bytes) -> str:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError:
         return raw.decode("cp1252", errors="replace")
+
+
+def _header(text: str, *, label: str) -> tuple[list[str], str]:
+    """Return the names of the columns, and the separator that makes the most of them."""
+    first = text.lstrip("\r\n").partition("\n")[0]
+    if not first.strip():
+        raise LayoutError(
+            f"Le fichier {label} est vide.", hint="Téléchargez-le de nouveau (pvd data)."
+        )
+    separator = max(_SEPARATORS, key=first.count)
+    names = next(csv.reader([first], delimiter=separator))
+    return [name.strip() for name in names], separator
+
+
+def column_names(source: Path | bytes, *, name: str = "") -> list[str]:
+    """Return the names of the columns of a delimited file.
+
+    Raises
+    ------
+    LayoutError
+        The file is empty.
+    """
+    if isinstance(source, Path):
+        with source.open("rb") as file:
+            raw = file.readline(_LONGEST_HEADER)
+        return _header(_decode(raw), label=source.name)[0]
+    return _header(_decode(source.partition(b"\n")[0]), label=name)[0]
 
 
 def read_csv(
@@ -144,20 +173,21 @@ def read_csv(
     raw = source.read_bytes() if isinstance(source, Path) else source
     label = source.name if isinstance(source, Path) else name
     text = _decode(raw)
-    header = text.partition("\n")[0]
-    if not header.strip():
-        raise LayoutError(
-            f"Le fichier {label} est vide.", hint="Téléchargez-le de nouveau (pvd data)."
-        )
-    sep = separator or max(_SEPARATORS, key=header.count)
+    names, guessed = _header(text, label=label)
+    if separator is not None and separator != guessed:
+        names = next(csv.reader([text.lstrip("\r\n").partition("\n")[0]], delimiter=separator))
+    chosen = _match(columns, names, label=label, optional=set(optional))
+    # By position: names may be blank or repeated. A longer line than the header is an error.
+    places = [names.index(column) for column in chosen.values()]
     try:
-        names = pd.read_csv(io.StringIO(header), sep=sep, header=None, dtype=str).iloc[0]
-        chosen = _match(columns, [str(c) for c in names], label=label, optional=set(optional))
         frame = pd.read_csv(
             io.StringIO(text),
-            sep=sep,
+            sep=separator or guessed,
+            header=0,
+            names=range(len(names)),
+            index_col=False,
+            usecols=places,
             dtype=str,
-            usecols=lambda c: c in set(chosen.values()),
             keep_default_na=False,
             na_values=[""],
         )
@@ -166,9 +196,10 @@ def read_csv(
             f"Le fichier {label} n’est pas un tableau lisible : {error}.",
             hint="Téléchargez-le de nouveau (pvd data).",
         ) from error
-    frame = frame[list(chosen.values())]
-    frame.columns = list(chosen)
-    return frame.apply(lambda column: column.str.strip())
+    frame = frame[places].set_axis(list(chosen), axis=1)
+    for column in frame:
+        frame[column] = frame[column].str.strip().replace("", None)
+    return frame
 
 
 def select(

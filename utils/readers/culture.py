@@ -155,15 +155,14 @@ def read_cinemas(path: Path, *, year: int | None = None) -> pd.DataFrame:
     label = path.name
     raw = path.read_bytes()
     # A first reading finds the columns, or says which is missing; a second takes every alias.
-    first = read_csv(raw, _CINEMA_COLUMNS, name=label, optional=["year"] if year else [])
+    frame = read_csv(raw, _CINEMA_COLUMNS, name=label, optional=["year"] if year else [])
+    if "year" not in frame:
+        frame["year"] = str(year)
     aliases = {f"{wanted}/{a}": [a] for wanted, names in _CINEMA_COLUMNS.items() for a in names}
     found = read_csv(raw, aliases, name=label, optional=list(aliases))
-    frame = first.reindex(columns=list(_CINEMA_COLUMNS))
     for column in found:
         wanted = str(column).partition("/")[0]
         frame[wanted] = frame[wanted].fillna(found[column])
-    if year is not None:
-        frame["year"] = frame["year"].fillna(str(year))
     frame["code"] = normalise_codes(frame["code"], label=label)
     for column in ("year", "screens", "seats"):
         frame[column] = to_numbers(frame[column], label=label)

@@ -157,7 +157,9 @@ def read_bpe_departement(path: Path, *, year: int = 2024) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        ``code``, ``year``, ``typequ``, ``count``.
+        ``code``, ``year``, ``typequ``, ``count``. The copy of the Loire in the mirror has one
+        line at most a commune and type where ``SIRET`` is blank: its self-employed health
+        professions are undercounted (204 nurses, 1,535 in ``DS_BPE``).
     """
     frame = read_csv(_content(path), _BPE_COLUMNS, name=path.name, optional=["year"])
     if "year" not in frame:
@@ -216,7 +218,9 @@ def read_bpe_points(path: Path) -> pd.DataFrame:
 
 def _epsg(codes: pd.Series, stated: pd.Series | None, *, label: str) -> pd.Series:
     """Return the CRS of each line: the one that it states (``EPSG:5490 …``), else the local one."""
-    local = codes.map({code: local_epsg(code) for code in codes.dropna().unique()})
+    # The Pacific (98…) has no CRS of its own here, and must not fall into Lambert 93.
+    known = [code for code in codes.dropna().unique() if not code.startswith("98")]
+    local = codes.map({code: local_epsg(code) for code in known})
     if stated is None:
         return local
     number = stated.str.extract(r"(?:EPSG:?)?\s*(\d{4,5})", flags=re.IGNORECASE)[0]
@@ -432,6 +436,10 @@ def _apl_sheet(sheet: pd.DataFrame, *, year: int, label: str) -> pd.DataFrame:
     return frame.reindex(columns=["code", "year", *scores])
 
 
+#: A « population » whose median commune is smaller is no population (it is near 450).
+_SMALLEST_TYPICAL_POPULATION = 50
+
+
 def read_apl_professions(path: Path) -> pd.DataFrame:
     """Read the potential accessibility (APL, Drees) to several professions, from Parquet.
 
@@ -440,7 +448,8 @@ def read_apl_professions(path: Path) -> pd.DataFrame:
     DataFrame
         ``code``, ``year``, ``profession``, ``apl``, ``population_std``. The unit depends on
         the profession: consultations for general practitioners, full-time equivalents per
-        100,000 inhabitants for the others. Corsica is absent from the copy of the mirror.
+        100,000 inhabitants for the others. Corsica is absent from the copy of the mirror, whose
+        general practitioners have, as population, the APL to those under 65: it is blanked.
     """
     label = path.name
     frame = select(
@@ -455,6 +464,8 @@ def read_apl_professions(path: Path) -> pd.DataFrame:
         label=label,
     )
     frame["code"] = normalise_codes(frame["code"], label=label)
+    typical = frame.groupby(["profession", "year"])["population_std"].transform("median")
+    frame["population_std"] = frame["population_std"].mask(typical < _SMALLEST_TYPICAL_POPULATION)
     schema = _schema(
         {
             "code": _CODE,
@@ -505,6 +516,7 @@ _FINESS_SECTIONS = {
     ],
     "geolocalisation": ["section", "nofinesset", "coordxet", "coordyet", "sourcecoordet"],
 }
+_FINESS_CODE = r"(0[1-9]|[1-8]\d|9[0-578]|2[AB])\d{3}"
 _FINESS_COLUMNS = {
     "finess_id": ["nofinesset", "nofinesset_et", "finess"],
     "name": ["rs", "rslongue"],
@@ -573,7 +585,7 @@ def _finess_sections(raw: bytes, *, label: str) -> pd.DataFrame:
     prefix = frame["departement"].str.replace(r"^9[A-F]$", "97", regex=True).replace({"9J": "98"})
     codes = prefix + frame["commune"].str.zfill(3)
     frame["code"] = normalise_codes(
-        codes.where(codes.str.fullmatch(r"(\d\d|2[AB])\d{3}").eq(True)), label=label
+        codes.where(codes.str.fullmatch(_FINESS_CODE).eq(True)), label=label
     )
     position = _finess_section(
         raw,

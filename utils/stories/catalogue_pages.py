@@ -2,24 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Final
-
 from utils import tables
-from utils.catalogue import load_indicators_catalogue, load_sources
+from utils.catalogue import THEMES, load_indicators_catalogue, load_sources
 from utils.formats import join_words, number, typographic
 
-__all__ = ["THEMES", "data_date", "indicators_markdown", "sources_markdown", "tables_markdown"]
-
-#: Themes of the catalogue, in the order in which the book shows them.
-THEMES: Final[Mapping[str, str]] = {
-    "territoire": "Territoire",
-    "commerces": "Commerces",
-    "culture": "Culture",
-    "energie": "Énergie",
-    "soins": "Accès aux soins",
-    "services": "Artisans et services",
-}
+__all__ = ["data_date", "indicators_markdown", "sources_markdown", "tables_markdown"]
 
 
 def sources_markdown() -> str:

@@ -8,8 +8,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from utils.formats import number, percent
+from utils.publish import MarkdownBlock, publish
 
-__all__ = ["Story", "ratio_words", "share_below"]
+__all__ = ["Story", "publish_story", "ratio_words", "share_below"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +69,8 @@ def ratio_words(own: float, reference: float) -> str:
     return f"{percent(abs(100 * (ratio - 1)))} {side} de la médiane"
 
 
-def publish_story(story: Story, *, id: str) -> Published:  # noqa: A002 — Quarto's word
-    """Publish a story's figure under an identifier such as ``"fig-commerces-familles"``."""
+def publish_story(story: Story, *, id: str) -> MarkdownBlock:  # noqa: A002
+    """Publish a story's figure under an identifier such as ``"commerces-familles"``."""
     return publish(
         (story.figure, story.drawn),
         id=id,

@@ -1,0 +1,219 @@
+"""The two catalogues: what data exists (``sources.yml``), what is measured (``indicators.yml``)."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from functools import lru_cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final, TypeVar
+
+import yaml
+
+from utils.errors import CatalogueError
+
+__all__ = [
+    "DATA",
+    "DIRECTIONS",
+    "THEMES",
+    "Indicator",
+    "Source",
+    "load_indicators_catalogue",
+    "load_sources",
+    "source",
+]
+
+#: Folder of the catalogues and of the embedded tables.
+DATA: Final = Path(
+    os.environ.get("PVD_DATA_DIR") or Path(__file__).resolve().parent.parent / "data"
+)
+
+#: Themes of the indicators, in the order in which the book shows them.
+THEMES: Final[Mapping[str, str]] = {
+    "territoire": "Territoire",
+    "commerces": "Commerces",
+    "culture": "Culture",
+    "energie": "Énergie",
+    "soins": "Accès aux soins",
+    "services": "Artisans et services",
+}
+
+#: Which way an indicator is better.
+DIRECTIONS: Final = ("plus", "moins", "neutre")
+
+_ID: Final = re.compile(r"[a-z][a-z0-9_]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A dataset: where it comes from, how it is laid out, what to beware of.
+
+    Attributes
+    ----------
+    id, title, producer, licence
+        Identifier in ``sources.yml``, title, producer, licence (``LO-2.0``, ``ODbL-1.0``…).
+    landing, url, resolve
+        Page for people; address of the file; how to find that address when it moves.
+    mirror, mirror_layout, sha256
+        Path in a mirror; how that copy differs from the official file; its checksum.
+    format, separator, encoding
+        Layout of the official file.
+    vintage, geography, updated, rhythm
+        What it describes, on which communes, when it was published, how often.
+    traps
+        What a reader of the file must know.
+    attribution
+        Source line as Insee writes it, without what the authors computed.
+    themes
+        Rooms of the book that use it.
+    """
+
+    id: str
+    title: str
+    producer: str
+    licence: str
+    format: str
+    vintage: str
+    attribution: str
+    landing: str | None = None
+    url: str | None = None
+    resolve: Mapping[str, str] | None = None
+    mirror: str | None = None
+    mirror_layout: str | None = None
+    sha256: str | None = None
+    separator: str | None = None
+    encoding: str | None = None
+    geography: str | None = None
+    updated: str | None = None
+    rhythm: str | None = None
+    traps: tuple[str, ...] = ()
+    themes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Indicator:
+    """A measure of every town: its name, its definition, and how it is built.
+
+    Attributes
+    ----------
+    denominator, scale, rate_unit
+        What the value is set against, by how much the ratio is multiplied, and the unit of
+        the ratio; ``None`` when the value is not turned into a rate.
+    direction
+        ``plus``, ``moins`` or ``neutre``: which way is better.
+    build
+        For ``utils/build.py``: the table and the parameters of the method.
+    """
+
+    id: str
+    label: str
+    unit: str
+    decimals: int
+    definition: str
+    theme: str
+    numerator: str
+    sources: tuple[str, ...]
+    years: tuple[int, ...]
+    direction: str
+    secrecy: str
+    denominator: str | None = None
+    scale: float | None = None
+    rate_unit: str | None = None
+    gaps: str | None = None
+    build: Mapping[str, Any] = field(default_factory=dict)
+
+
+_Entry = TypeVar("_Entry", Source, Indicator)
+
+
+def _load(path: Path, kind: type[_Entry]) -> dict[str, _Entry]:
+    """Read a catalogue: one mapping, an entry an identifier; keys with a dot are templates."""
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise CatalogueError(f"Le catalogue {path} n’existe pas.") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise CatalogueError(f"Le catalogue {path.name} est illisible : {error}.") from error
+    if not isinstance(content, dict):
+        raise CatalogueError(f"Le catalogue {path.name} n’est pas une liste d’entrées nommées.")
+    return {
+        name: _entry(name, values, kind, path.name)
+        for name, values in content.items()
+        if not str(name).startswith(".")
+    }
+
+
+def _entry(name: str, values: object, kind: type[_Entry], label: str) -> _Entry:
+    where = f"Dans {label}, entrée « {name} »"
+    if not isinstance(values, dict) or not _ID.fullmatch(str(name)):
+        raise CatalogueError(f"{where} : identifiant ou contenu mal formé.")
+    known = {f.name: f for f in fields(kind)}
+    unknown = sorted(set(values) - set(known) | ({"id"} & set(values)))
+    if unknown:
+        raise CatalogueError(f"{where} : clé inconnue « {unknown[0]} ».")
+    required = {
+        f.name
+        for f in known.values()
+        if f.default is MISSING and f.default_factory is MISSING and f.name != "id"
+    }
+    missing = sorted(k for k in required if values.get(k) in (None, "", []))
+    if missing:
+        raise CatalogueError(f"{where} : clé manquante « {missing[0]} ».")
+    plain: dict[str, Any] = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in values.items()
+    }
+    return kind(id=name, **plain)
+
+
+@lru_cache(maxsize=4)
+def load_sources(path: Path | None = None) -> Mapping[str, Source]:
+    """Load ``sources.yml``: identifier -> :class:`Source`.
+
+    Raises
+    ------
+    CatalogueError
+        The file is malformed; the message names the entry and the key.
+    """
+    return MappingProxyType(_load(path or DATA / "sources.yml", Source))
+
+
+def source(name: str) -> Source:
+    """Return one source; an unknown identifier is an error that suggests the nearest ones."""
+    every = load_sources()
+    if name not in every:
+        near = difflib.get_close_matches(name, every, n=3)
+        raise CatalogueError(
+            f"La source « {name} » n’est pas dans data/sources.yml.",
+            hint=f"Vouliez-vous dire : {', '.join(near)} ?" if near else "",
+        )
+    return every[name]
+
+
+@lru_cache(maxsize=4)
+def load_indicators_catalogue(path: Path | None = None) -> Mapping[str, Indicator]:
+    """Load ``indicators.yml``: identifier -> :class:`Indicator`, in the order of the file.
+
+    Raises
+    ------
+    CatalogueError
+        The file is malformed, a theme or direction is unknown, a source does not exist.
+    """
+    path = path or DATA / "indicators.yml"
+    every = _load(path, Indicator)
+    sources = load_sources()
+    for indicator in every.values():
+        where = f"Dans {path.name}, entrée « {indicator.id} »"
+        if indicator.theme not in THEMES:
+            raise CatalogueError(f"{where} : thème inconnu « {indicator.theme} ».")
+        if indicator.direction not in DIRECTIONS:
+            raise CatalogueError(f"{where} : sens de lecture inconnu « {indicator.direction} ».")
+        unknown = [s for s in indicator.sources if s not in sources]
+        if unknown:
+            raise CatalogueError(f"{where} : source inconnue « {unknown[0]} ».")
+        if (indicator.denominator is None) != (indicator.scale is None):
+            raise CatalogueError(f"{where} : un dénominateur va avec un multiplicateur.")
+    return MappingProxyType(every)
