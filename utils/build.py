@@ -19,7 +19,7 @@ import pandas as pd
 from utils import __version__, care, commerce, communes, culture, energy, sources, tables, territory
 from utils.catalogue import DATA, Indicator, load_indicators_catalogue, load_sources
 from utils.errors import LayoutError, SourceError
-from utils.readers import READERS, equipment, people
+from utils.readers import READERS, people
 from utils.readers.territory import read_areas
 
 __all__ = ["BUILDERS", "BuildReport", "Workshop", "build_tables", "code_digest"]
@@ -343,8 +343,8 @@ def _types(asked: _Asked) -> Iterator[pd.DataFrame]:
     for year in asked.indicator.years:
         counts, available = _equipment_counts(asked.shop, year)
         told = set(wanted) <= set(available)
-        rows = counts[counts["type"].isin(wanted)].groupby("code", as_index=False)["count"].sum()
-        measure = rows.rename(columns={"count": "value"}).iloc[: None if told else 0]
+        rows = counts[counts["type"].isin(wanted if told else [])]
+        measure = rows.groupby("code")["count"].sum().rename("value").reset_index()
         yield complete(measure, codes=asked.codes, year=year, missing="zero" if told else "absent")
 
 

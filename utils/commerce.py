@@ -110,7 +110,7 @@ def count_types(bpe: pd.DataFrame, types: pd.DataFrame, *, year: int) -> pd.Data
     rows = rows.assign(type=rows["typequ"].map(by_code)).dropna(subset=["type"])
     counts = rows.groupby(["code", "type"], as_index=False, observed=True)["count"].sum()
     counts["count"] = counts["count"].astype("float64")
-    return counts[counts["count"] > 0].sort_values(["code", "type"], ignore_index=True)
+    return counts.loc[counts["count"] > 0].sort_values(["code", "type"], ignore_index=True)
 
 
 def sum_families(
@@ -119,14 +119,14 @@ def sum_families(
     """Sum the counts of all types of some families: ``code``, ``value``."""
     kept = types.loc[types["famille"].isin(families), "type"]
     rows = counts[counts["type"].isin(kept)]
-    return rows.groupby("code", as_index=False)["count"].sum().rename(columns={"count": "value"})
+    return rows.groupby("code")["count"].sum().rename("value").rename_axis("code").reset_index()
 
 
 def richness(counts: pd.DataFrame, types: pd.DataFrame) -> pd.DataFrame:
     """Count the types of the seven families that are present: ``code``, ``value``."""
     kept = types.loc[types["famille"].isin(FAMILIES), "type"]
     rows = counts[counts["type"].isin(kept)]
-    return rows.groupby("code", as_index=False)["type"].nunique().rename(columns={"type": "value"})
+    return rows.groupby("code")["type"].nunique().rename("value").rename_axis("code").reset_index()
 
 
 def shannon(counts: pd.DataFrame, types: pd.DataFrame) -> pd.DataFrame:

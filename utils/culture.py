@@ -12,7 +12,7 @@ __all__ = ["cinema_sum", "count_group", "count_kinds", "living_share"]
 def count_kinds(places: pd.DataFrame, kinds: Sequence[str]) -> pd.DataFrame:
     """Count the places of some BASILIC types: ``code``, ``value``."""
     rows = places[places["kind"].isin(kinds)].dropna(subset=["code"])
-    return rows.groupby("code", as_index=False).size().rename(columns={"size": "value"})
+    return rows.groupby("code").size().rename("value").rename_axis("code").reset_index()
 
 
 def count_group(places: pd.DataFrame, types: pd.DataFrame, group: str) -> pd.DataFrame:
@@ -35,5 +35,5 @@ def living_share(places: pd.DataFrame, types: pd.DataFrame) -> pd.DataFrame:
 def cinema_sum(cinemas: pd.DataFrame, column: str) -> pd.DataFrame:
     """Sum screens or seats of the active cinemas by commune and year: ``code, year, value``."""
     rows = cinemas.dropna(subset=["code"])
-    sums = rows.groupby(["code", "year"], as_index=False)[column].sum(min_count=1)
-    return sums.rename(columns={column: "value"})
+    sums = rows.groupby(["code", "year"])[column].sum(min_count=1)
+    return sums.rename("value").reset_index()

@@ -11,8 +11,8 @@ __all__ = ["consumption_mwh", "installations", "power_kw"]
 
 def _sum(register: pd.DataFrame, filieres: Sequence[str], column: str) -> pd.DataFrame:
     rows = register[register["filiere"].isin(filieres)].dropna(subset=["code"])
-    sums = rows.groupby("code", as_index=False)[column].sum(min_count=1)
-    return sums.rename(columns={column: "value"})
+    sums = rows.groupby("code")[column].sum(min_count=1)
+    return sums.rename("value").rename_axis("code").reset_index()
 
 
 def power_kw(register: pd.DataFrame, filieres: Sequence[str]) -> pd.DataFrame:

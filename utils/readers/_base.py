@@ -8,7 +8,9 @@ the other names they have had; these helpers find them, or raise a
 
 from __future__ import annotations
 
+import csv
 import io
+import itertools
 import re
 import unicodedata
 import zipfile
@@ -40,6 +42,10 @@ __all__ = [
 MAX_MEMBER_BYTES = 4 * 1024**3
 
 _SEPARATORS = (";", ",", "|", "\t")
+_LONGEST_HEADER = 2**16
+
+#: Lines of data whose number of fields is compared with the header's.
+_SAMPLE_LINES = 500
 
 
 def fold(text: str) -> str:
@@ -109,20 +115,19 @@ def _decode(raw: bytes) -> str:
         return raw.decode("cp1252", errors="replace")
 
 
-def _header(text: str, *, label: str) -> tuple[list[str], str]:
-    """Return the names of the columns, and the separator that makes the most of them."""
-    first = text.lstrip("\r\n").partition("\n")[0]
+def _header(text: str, *, label: str, separator: str | None = None) -> tuple[list[str], str]:
+    """Return the names of the columns, and the separator (told from the header if not given)."""
+    first = text.partition("\n")[0].strip("\r\n")
     if not first.strip():
         raise LayoutError(
             f"Le fichier {label} est vide.", hint="Téléchargez-le de nouveau (pvd data)."
         )
-    separator = max(_SEPARATORS, key=first.count)
-    names = next(csv.reader([first], delimiter=separator))
-    return [name.strip() for name in names], separator
+    sep = separator or max(_SEPARATORS, key=first.count)
+    return [name.strip() for name in next(csv.reader([first], delimiter=sep))], sep
 
 
 def column_names(source: Path | bytes, *, name: str = "") -> list[str]:
-    """Return the names of the columns of a delimited file.
+    """Return the names of the columns of a delimited file, or of its content.
 
     Raises
     ------
@@ -131,9 +136,24 @@ def column_names(source: Path | bytes, *, name: str = "") -> list[str]:
     """
     if isinstance(source, Path):
         with source.open("rb") as file:
-            raw = file.readline(_LONGEST_HEADER)
-        return _header(_decode(raw), label=source.name)[0]
-    return _header(_decode(source.partition(b"\n")[0]), label=name)[0]
+            return _header(_decode(file.readline(_LONGEST_HEADER)), label=source.name)[0]
+    return _header(_decode(source[:_LONGEST_HEADER].partition(b"\n")[0]), label=name)[0]
+
+
+def _refuse_long_lines(text: str, names: Sequence[str], separator: str, *, label: str) -> None:
+    """Refuse lines with more fields than the header: their values would shift in silence.
+
+    So are decimal commas in a file separated by commas, without quotes.
+    """
+    lines = csv.reader(io.StringIO(text), delimiter=separator)
+    for line in itertools.islice(lines, _SAMPLE_LINES):
+        if any(field.strip() for field in line[len(names) :]):
+            raise LayoutError(
+                f"Dans {label}, la ligne {lines.line_num} a plus de champs que l’en-tête"
+                f" ({len(line)} au lieu de {len(names)}).",
+                hint="Virgules décimales non protégées par des guillemets ?"
+                " Vérifiez le séparateur du fichier.",
+            )
 
 
 def read_csv(
@@ -173,16 +193,15 @@ def read_csv(
     raw = source.read_bytes() if isinstance(source, Path) else source
     label = source.name if isinstance(source, Path) else name
     text = _decode(raw)
-    names, guessed = _header(text, label=label)
-    if separator is not None and separator != guessed:
-        names = next(csv.reader([text.lstrip("\r\n").partition("\n")[0]], delimiter=separator))
+    names, sep = _header(text, label=label, separator=separator)
     chosen = _match(columns, names, label=label, optional=set(optional))
-    # By position: names may be blank or repeated. A longer line than the header is an error.
+    # By position: names may be blank or repeated.
     places = [names.index(column) for column in chosen.values()]
     try:
+        _refuse_long_lines(text, names, sep, label=label)
         frame = pd.read_csv(
             io.StringIO(text),
-            sep=separator or guessed,
+            sep=sep,
             header=0,
             names=range(len(names)),
             index_col=False,
@@ -191,7 +210,7 @@ def read_csv(
             keep_default_na=False,
             na_values=[""],
         )
-    except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, csv.Error) as error:
         raise LayoutError(
             f"Le fichier {label} n’est pas un tableau lisible : {error}.",
             hint="Téléchargez-le de nouveau (pvd data).",

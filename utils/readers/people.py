@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import io
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 import pandas as pd
 import pandera.pandas as pa
+import pyarrow
+import pyarrow.compute as pc
+import pyarrow.csv as pv
 import pyarrow.parquet as pq
+import pyogrio
 
 from utils.communes import normalise_codes
 from utils.errors import LayoutError
-from utils.readers._base import check, fold, read_archive_member, read_csv, select, to_numbers
+from utils.readers._base import (
+    check,
+    column_names,
+    fold,
+    read_archive_member,
+    read_csv,
+    select,
+    to_numbers,
+)
 
 __all__ = [
     "read_carreaux_200m",
@@ -42,43 +55,35 @@ def _numbers(frame: pd.DataFrame, columns: Sequence[str], *, label: str) -> pd.D
     return frame.assign(**{name: to_numbers(frame[name], label=label) for name in columns})
 
 
-def _by_commune(path: Path, columns: dict[str, Sequence[str]]) -> pd.DataFrame:
+def _by_commune(path: Path, columns: Mapping[str, Sequence[str]]) -> pd.DataFrame:
     """Read ``code`` and numeric columns."""
     frame = read_csv(_content(path), {"code": _COMMUNE, **columns}, name=path.name)
     frame["code"] = normalise_codes(frame["code"], label=path.name)
     return _numbers(frame, list(columns), label=path.name)
 
 
+def _vintages(name: str, *, digits: int = 2) -> list[str]:
+    """Return a column's name with each vintage in its place: ``P{}_LOG`` gives ``P30_LOG``…."""
+    return [name.format(f"{year}"[-digits:]) for year in range(2030, 2005, -1)]
+
+
 def read_filosofi(path: Path) -> pd.DataFrame:
     """Read the median disposable income (euros a year and a consumption unit).
 
-    Both layouts: one column ``MEDyy`` (until 2021), or Melodi's long form
-    (``GEO;GEO_OBJECT;FILOSOFI_MEASURE;OBS_VALUE``), of which ``MED_SL`` in communes is kept.
+    Three layouts: one column ``MED21`` or ``Q221`` (until 2021), or Melodi's long form
+    (``GEO``, ``GEO_OBJECT``, ``FILOSOFI_MEASURE``, ``OBS_VALUE``), of which ``MED_SL`` in
+    communes is kept, for the latest ``TIME_PERIOD``.
 
     Returns
     -------
     DataFrame
-        ``code``, ``median_income``; communes under secrecy are not in the file.
+        ``code``, ``median_income``; communes under secrecy are not in the result.
     """
     content = _content(path)
-    header = content[:4000].decode("utf-8-sig", errors="replace").partition("\n")[0]
-    if "filosofimeasure" in fold(header):
-        long = read_csv(
-            content,
-            {
-                "code": ["GEO"],
-                "kind": ["GEO_OBJECT"],
-                "measure": ["FILOSOFI_MEASURE"],
-                "median_income": ["OBS_VALUE"],
-            },
-            name=path.name,
-        )
-        kept = (long["kind"] == "COM") & (long["measure"] == "MED_SL")
-        frame = long.loc[kept, ["code", "median_income"]].dropna().reset_index(drop=True)
+    if "filosofimeasure" in map(fold, column_names(content, name=path.name)):
+        frame = _filosofi_melodi(content, name=path.name)
     else:
-        names = [
-            f"{prefix}{year}" for prefix in ("MED", "Q2", "DISP_MED") for year in range(12, 30)
-        ]
+        names = [*_vintages("MED{}"), *_vintages("Q2{}"), "MED", "MED_SL"]
         frame = read_csv(content, {"code": _COMMUNE, "median_income": names}, name=path.name)
     frame["code"] = normalise_codes(frame["code"], label=path.name)
     frame = _numbers(frame, ["median_income"], label=path.name).dropna(ignore_index=True)
@@ -89,9 +94,19 @@ def read_filosofi(path: Path) -> pd.DataFrame:
     return check(frame, schema, label=path.name)
 
 
-def _census(variable: str) -> list[str]:
-    """Return the names of a census variable over the vintages: ``P21_LOG``, ``P22_LOG``…"""
-    return [f"P{year:02d}_{variable}" for year in range(30, 5, -1)]
+def _filosofi_melodi(content: bytes, *, name: str) -> pd.DataFrame:
+    columns = {
+        "code": ["GEO"],
+        "kind": ["GEO_OBJECT"],
+        "measure": ["FILOSOFI_MEASURE"],
+        "median_income": ["OBS_VALUE"],
+        "year": ["TIME_PERIOD"],
+    }
+    long = read_csv(content, columns, name=name, optional=["year"])
+    long = long[(long["kind"] == "COM") & (long["measure"] == "MED_SL")]
+    if "year" in long:
+        long = long[long["year"] == long["year"].max()]
+    return long[["code", "median_income"]]
 
 
 def read_rp_logement(path: Path) -> pd.DataFrame:
@@ -103,10 +118,10 @@ def read_rp_logement(path: Path) -> pd.DataFrame:
         ``code``, ``dwellings``, ``main_homes``, ``second_homes``, ``vacant_homes``.
     """
     columns = {
-        "dwellings": _census("LOG"),
-        "main_homes": _census("RP"),
-        "second_homes": _census("RSECOCC"),
-        "vacant_homes": _census("LOGVAC"),
+        "dwellings": _vintages("P{}_LOG"),
+        "main_homes": _vintages("P{}_RP"),
+        "second_homes": _vintages("P{}_RSECOCC"),
+        "vacant_homes": _vintages("P{}_LOGVAC"),
     }
     frame = _by_commune(path, columns)
     schema = pa.DataFrameSchema(
@@ -140,13 +155,14 @@ def read_rp_ages(path: Path) -> pd.DataFrame:
         ``share_60_74``, ``share_75_plus``; the last is what the others leave of 100 in the
         first layout: off by 0.3 at most in a town, by :data:`ROUNDING` in a hamlet.
     """
-    content = _content(path)
-    header = content[:20_000].decode("utf-8-sig", errors="replace").partition("\n")[0]
-    if "pop0014" in fold(header):
+    names = [fold(name) for name in column_names(_content(path), name=path.name)]
+    if any(name.endswith("pop0014") for name in names):
         frame = _ages_from_counts(path)
     else:
-        years = ["", *(f" {year}" for year in range(2030, 2005, -1))]
-        columns = {k: [f"Part des {v}{y}" for y in years] for k, v in _AGES.items()}
+        columns = {
+            key: [f"Part des {label}", *_vintages(f"Part des {label} {{}}", digits=4)]
+            for key, label in _AGES.items()
+        }
         frame = _by_commune(path, columns)
         rest = 100 - frame[list(_AGES)].sum(axis=1, skipna=False)
         frame["share_75_plus"] = rest.where(~rest.between(-ROUNDING, 0), 0.0).round(1)
@@ -157,38 +173,32 @@ def read_rp_ages(path: Path) -> pd.DataFrame:
 
 
 def _ages_from_counts(path: Path) -> pd.DataFrame:
-    counts = {
-        "share_0_14": _census("POP0014"),
-        "share_15_29": _census("POP1529"),
-        "share_30_44": _census("POP3044"),
-        "share_45_59": _census("POP4559"),
-        "share_60_74": _census("POP6074"),
-        "share_75_plus": [*_census("POP75P"), *_census("POP7589")],
-    }
-    frame = _by_commune(path, {"population": _census("POP"), **counts})
+    """Turn counts into shares; the last group is what the others leave of the population."""
+    groups = dict(zip(_AGES, ("0014", "1529", "3044", "4559", "6074"), strict=True))
+    counts = {key: _vintages(f"P{{}}_POP{ages}") for key, ages in groups.items()}
+    frame = _by_commune(path, {"population": _vintages("P{}_POP"), **counts})
     population = frame.pop("population")
-    frame[list(counts)] = 100 * frame[list(counts)].div(population.where(population > 0), axis=0)
-    return frame
+    people = frame[list(counts)]
+    people = people.assign(share_75_plus=population - people.sum(axis=1, skipna=False))
+    shares = 100 * people.div(population.where(population > 0), axis=0)
+    return frame[["code"]].join(shares.mask(shares.abs() < 1e-6, 0.0))
 
 
 def read_tourisme(path: Path) -> pd.DataFrame:
     """Read the tourist beds: ``code``, ``beds``."""
-    frame = _by_commune(path, {"beds": [f"LITS_TOURISTIQUES{y}" for y in range(30, 15, -1)]})
+    frame = _by_commune(path, {"beds": [*_vintages("LITS_TOURISTIQUES{}"), "LITS_TOURISTIQUES"]})
     schema = pa.DataFrameSchema({"code": _CODE, "beds": _POSITIVE}, unique=["code"])
     return check(frame, schema, label=path.name)
 
 
 def read_navettes(path: Path) -> pd.DataFrame:
     """Read how people go to work: ``code``, ``workers``, ``share_car``, ``share_transit`` (%)."""
-    years = range(30, 15, -1)
-    frame = _by_commune(
-        path,
-        {
-            "workers": [f"ACTOCC{y}" for y in years],
-            "share_car": [f"PART_VOITURE{y}" for y in years],
-            "share_transit": [f"PART_TC{y}" for y in years],
-        },
-    )
+    columns = {
+        "workers": _vintages("ACTOCC{}"),
+        "share_car": _vintages("PART_VOITURE{}"),
+        "share_transit": _vintages("PART_TC{}"),
+    }
+    frame = _by_commune(path, columns)
     schema = pa.DataFrameSchema(
         {"code": _CODE, "workers": _POSITIVE, "share_car": _SHARE, "share_transit": _SHARE},
         unique=["code"],
@@ -198,10 +208,10 @@ def read_navettes(path: Path) -> pd.DataFrame:
 
 # --------------------------------------------------------------------------- squares
 
-_SQUARES: Final = {
-    "idcar": ["idcar_200m", "Idcar_200m"],
-    "codes": ["lcog_geo", "lcog_geo_200m"],
-    "imputed": ["i_est_200", "i_est_200m"],
+_SQUARES: Final[Mapping[str, Sequence[str]]] = {
+    "idcar": ["idcar_200m", "IdINSPIRE"],
+    "codes": ["lcog_geo", "lcog_geo_200m", "Depcom"],
+    "imputed": ["i_est_200", "i_est_200m", "I_est_cr"],
     "persons": ["ind"],
     "households": ["men"],
     "poor_households": ["men_pauv"],
@@ -216,62 +226,111 @@ _SQUARES: Final = {
     "age_65_79": ["ind_65_79"],
     "age_80_plus": ["ind_80p"],
 }
-_CORNER: Final = r"N(?P<y>\d+)E(?P<x>\d+)$"
+_TEXTS: Final = ("idcar", "codes")
+_FROM_ID: Final = ("x", "y", "epsg")
+_IDENTIFIER: Final = r"CRS(?P<epsg>\d+)RES\d+mN(?P<y>\d+)E(?P<x>\d+)$"
 
 
 def read_carreaux_200m(path: Path, *, columns: Sequence[str] | None = None) -> pd.DataFrame:
-    """Read Insee's 200 m squares (Filosofi), Parquet or official CSV.
+    """Read Insee's 200 m squares (Filosofi): Parquet, GeoPackage, CSV or an archive of one CSV.
+
+    Only the columns asked for are read from the file.
 
     Parameters
     ----------
+    path : Path
+        File of one territory (mainland and Corsica, Martinique or La Réunion).
     columns : sequence of str, optional
-        Names of the result to keep; all when not given. ``x`` and ``y`` are the south-west
-        corner in EPSG:3035, metres, from ``idcar_200m``.
+        Names of the result to keep, ``epsg`` being another: the system of ``x`` and ``y``,
+        which is not 3035 overseas.
 
     Returns
     -------
     DataFrame
-        ``idcar``, ``codes`` (communes touched, five characters each), ``x``, ``y``,
-        ``imputed`` (bool), ``persons``, ``households``, ``poor_households`` and eleven
-        age groups (float32, persons).
+        ``idcar``, ``codes`` (communes touched, five characters each), ``x``, ``y``
+        (south-west corner, metres, EPSG:3035), ``imputed`` (bool), ``persons``,
+        ``households``, ``poor_households`` and ten age groups (float32, persons).
     """
-    wanted = list(columns) if columns is not None else [*_SQUARES, "x", "y"]
-    raw = [
-        name for name in _SQUARES if name in wanted or (name == "idcar" and {"x", "y"} & {*wanted})
-    ]
-    aliases = {name: _SQUARES[name] for name in raw}
-    if path.suffix.lower() == ".parquet":
-        found = pq.read_schema(path).names
-        known = {fold(alias) for names in aliases.values() for alias in names}
-        table = pq.read_table(path, columns=[c for c in found if fold(c) in known])
-        frame = select(table.to_pandas(), aliases, label=path.name)
-    else:
-        frame = read_csv(_content(path), aliases, name=path.name)
-    for name in raw:
-        if name not in {"idcar", "codes", "imputed"}:
-            if frame[name].dtype == "str":
-                frame[name] = to_numbers(frame[name], label=path.name)
-            frame[name] = frame[name].astype("float32")
-    if "imputed" in frame:
-        frame["imputed"] = frame["imputed"].astype("str").str.strip().eq("1")
-    if {"x", "y"} & set(wanted):
-        corners = frame["idcar"].str.extract(_CORNER)
-        if corners.isna().any(axis=None):
-            raise LayoutError(
-                f"Dans {path.name}, identifiant de carreau illisible :"
-                f" « {frame['idcar'][corners['x'].isna()].iloc[0]} ».",
-                hint="Forme attendue : CRS3035RES200mN2570000E3928400.",
-            )
-        frame[["x", "y"]] = corners[["x", "y"]].astype("int64")
-    schema = pa.DataFrameSchema(
-        {
-            name: pa.Column("float32", pa.Check.ge(0), nullable=True)
-            for name in raw
-            if name not in {"idcar", "codes", "imputed"}
-        }
+    default = [*_SQUARES]
+    default[2:2] = ["x", "y"]
+    wanted = list(columns) if columns is not None else default
+    raw = [name for name in _SQUARES if name in wanted]
+    if set(wanted) & set(_FROM_ID) and "idcar" not in raw:
+        raw.insert(0, "idcar")
+    table = _squares_table(path, raw)
+    frame = table.select([name for name in raw if name in wanted]).to_pandas()
+    for name in frame.columns:
+        if name in _TEXTS:
+            frame[name] = frame[name].astype("str")
+        else:
+            # A GeoPackage or a Parquet file has numbers, a CSV has text.
+            numeric = pd.api.types.is_numeric_dtype(frame[name])
+            values = frame[name] if numeric else to_numbers(frame[name], label=path.name)
+            frame[name] = values.eq(1) if name == "imputed" else values.astype("float32")
+    if set(wanted) & set(_FROM_ID):
+        corners = _corners(table["idcar"], label=path.name)
+        frame[corners.columns] = corners
+    counts = [name for name in raw if name not in (*_TEXTS, "imputed") and name in wanted]
+    positive = pa.Column("float32", pa.Check.ge(0), nullable=True)
+    return check(
+        frame[wanted], pa.DataFrameSchema(dict.fromkeys(counts, positive)), label=path.name
     )
-    return check(frame[wanted], schema.select_columns([c for c in schema.columns if c in wanted]),
-                 label=path.name)  # fmt: skip
+
+
+def _squares_table(path: Path, wanted: Sequence[str]) -> pyarrow.Table:
+    """Read some columns of a file of squares, under our names."""
+    suffix = path.suffix.lower()
+    content = b""
+    if suffix == ".parquet":
+        found = pq.read_schema(path).names
+    elif suffix == ".gpkg":
+        found = list(pyogrio.read_info(path)["fields"])
+    else:
+        content = _content(path)
+        found = column_names(content, name=path.name)
+    header = pd.DataFrame([found], columns=found)
+    kept = select(header, {name: _SQUARES[name] for name in wanted}, label=path.name).iloc[0]
+    names = kept.to_list()
+    if suffix == ".parquet":
+        table = pq.read_table(path, columns=names)
+    elif suffix == ".gpkg":
+        plain = pyogrio.read_dataframe(path, columns=names, read_geometry=False)
+        table = pyarrow.Table.from_pandas(plain, preserve_index=False)
+    else:
+        table = _csv_table(content, names, label=path.name)
+    return table.select(names).rename_columns(list(kept.index))
+
+
+def _csv_table(content: bytes, names: Sequence[str], *, label: str) -> pyarrow.Table:
+    """Read some columns of a large CSV as text, without the memory that pandas would need."""
+    header = content[:10_000].decode("utf-8-sig", errors="replace").partition("\n")[0]
+    try:
+        return pv.read_csv(
+            io.BytesIO(content),
+            parse_options=pv.ParseOptions(delimiter=max(";,|\t", key=header.count)),
+            convert_options=pv.ConvertOptions(
+                include_columns=list(names), column_types=dict.fromkeys(names, pyarrow.string())
+            ),
+        )
+    except pyarrow.ArrowInvalid as error:
+        raise LayoutError(
+            f"Le fichier {label} n’est pas un tableau lisible : {error}.",
+            hint="Téléchargez-le de nouveau (pvd data).",
+        ) from error
+
+
+def _corners(identifiers: pyarrow.ChunkedArray, *, label: str) -> pd.DataFrame:
+    """Return ``x``, ``y`` and ``epsg`` from identifiers of squares."""
+    parts = pc.extract_regex(identifiers, _IDENTIFIER)
+    if parts.null_count:
+        wrong = identifiers.filter(pc.is_null(parts))[0]
+        raise LayoutError(
+            f"Dans {label}, identifiant de carreau illisible : « {wrong} ».",
+            hint="Forme attendue : CRS3035RES200mN2570000E3928400.",
+        )
+    return pd.DataFrame(
+        {name: pc.struct_field(parts, name).cast("int64").to_pandas() for name in _FROM_ID}
+    )
 
 
 def read_recensement_1km(path: Path) -> pd.DataFrame:
@@ -281,21 +340,20 @@ def read_recensement_1km(path: Path) -> pd.DataFrame:
     -------
     DataFrame
         ``x``, ``y`` (south-west corner, EPSG:3035, metres), ``total``, ``male``, ``female``,
-        ``age_0_14``, ``age_15_64``, ``age_65_plus`` (persons), ``confidential`` (bool).
+        ``age_0_14``, ``age_15_64``, ``age_65_plus`` (int, persons), ``confidential`` (bool).
     """
-    names = {
-        "x": ["E_km"],
-        "y": ["N_km"],
+    counts = {
         "total": ["T"],
         "male": ["M"],
         "female": ["F"],
         "age_0_14": ["Y_LT15"],
         "age_15_64": ["Y_1564"],
         "age_65_plus": ["Y_GE65"],
-        "confidential": ["T_CI"],
     }
+    names = {"x": ["E_km"], "y": ["N_km"], **counts, "confidential": ["T_CI"]}
     frame = select(pq.read_table(path).to_pandas(), names, label=path.name)
     frame[["x", "y"]] = 1000 * frame[["x", "y"]].astype("int64")
     frame["confidential"] = frame["confidential"].fillna(0).ne(0)
-    return check(frame, pa.DataFrameSchema({"total": pa.Column(int, coerce=True)}, unique=["x", "y"]),
-                 label=path.name)  # fmt: skip
+    person = pa.Column(int, pa.Check.ge(0), coerce=True)
+    schema = pa.DataFrameSchema(dict.fromkeys(counts, person), unique=["x", "y"])
+    return check(frame, schema, label=path.name)

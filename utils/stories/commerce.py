@@ -12,11 +12,10 @@ from utils.formats import (
     in_town,
     join_words,
     number,
-    of_town,
     percent,
-    quantity,
     typographic,
 )
+from utils.publish import describe_strip
 from utils.stories.common import Story, ratio_words, share_below
 
 __all__ = [
@@ -63,7 +62,7 @@ def families(town: pd.Series) -> Story:
     order = {label: i for i, label in enumerate(labels.values())}
     frame = frame.sort_values("label", key=lambda s: s.map(order), kind="stable")
     ranks = {
-        label: share_below(
+        str(label): share_below(
             group.loc[group["code"] != town["code"], "value"],
             group.loc[group["code"] == town["code"], "value"].iloc[0],
         )
@@ -89,13 +88,6 @@ def families(town: pd.Series) -> Story:
         unit=PER_1000,
         decimals=1,
     )
-    own = frame[frame["code"] == town["code"]]
-    listed = join_words(
-        [
-            f"{label.lower()} {quantity(value, PER_1000, 1)} (plus que {percent(ranks[label])} des PVD)"
-            for label, value in zip(own["label"], own["value"], strict=True)
-        ]
-    )
     return Story(
         figure,
         drawn,
@@ -103,7 +95,12 @@ def families(town: pd.Series) -> Story:
             f"Commerces et services pour 1 000 habitants par famille en {YEAR} :"
             f" {town['name']} parmi les {number(frame['code'].nunique())} villes comparées."
         ),
-        alt=typographic(f"Sept bandes, une par famille. {town['name']} : {listed}."),
+        alt=describe_strip(
+            drawn,
+            town_name=town["name"],
+            group_name="Petites villes de demain",
+            unit=PER_1000,
+        ),
         sources=("bpe_2018", "pvd_communes", "population_historique"),
         note="Un point par ville ; l’échelle est la même pour toutes les familles.",
     )
@@ -116,7 +113,7 @@ def types(town: pd.Series) -> pd.DataFrame:
     -------
     DataFrame
         ``Famille``, ``Type``, ``Nombre``, ``Pour 1 000 habitants``, ``Médiane des PVD``
-        (per 1,000), ``PVD moins fournies`` (%), one line a type, by family.
+        (per 1,000), ``PVD moins fournies (%)``, one line a type, by family.
     """
     correspondence = tables.load_bpe_types()
     kept = correspondence[correspondence["famille"].isin(commerce.FAMILIES)]
@@ -134,7 +131,7 @@ def types(town: pd.Series) -> pd.DataFrame:
                 "Nombre": own["value"],
                 "Pour 1 000 habitants": own["rate"],
                 "Médiane des PVD": others.median(),
-                "PVD moins fournies": share_below(others, own["rate"]),
+                "PVD moins fournies (%)": share_below(others, own["rate"]),
             }
         )
     return pd.DataFrame(lines)
@@ -158,8 +155,9 @@ def missing_needs(town: pd.Series) -> pd.DataFrame:
         sorted({*programme, town["code"]}), fill_value=False
     )
     lacking = met.columns[~met.loc[town["code"]]]
-    share = 100 * (~met.loc[met.index.isin(programme), lacking]).mean()
-    return share.rename("PVD sans").rename_axis("Besoin").sort_values().reset_index()
+    share = 100 * (~met.loc[met.index.isin(programme), list(lacking)]).mean()
+    frame = pd.DataFrame({"Besoin": share.index, "PVD sans": share.to_numpy()})
+    return frame.sort_values("PVD sans", ignore_index=True)
 
 
 def basket_sentence(town: pd.Series) -> str:
@@ -255,9 +253,9 @@ def changes(town: pd.Series) -> pd.DataFrame:
     """
     labels = tables.load_bpe_types().set_index("type")["label"]
     wide = _comparable([town["code"]]).pivot_table(index="type", columns="year", values="value")
-    wide["Écart"] = wide[YEAR] - wide[BPE_YEARS[0]]
-    wide = wide[wide["Écart"] != 0].sort_values(["Écart", YEAR])
-    wide.insert(0, "Type", wide.index.map(labels))
+    wide["Écart"] = wide[BPE_YEARS[-1]] - wide[BPE_YEARS[0]]
+    wide = wide[wide["Écart"] != 0].sort_values("Écart", kind="stable")
+    wide.insert(0, "Type", labels.reindex(wide.index))
     return wide.rename(columns=str).reset_index(drop=True)
 
 
@@ -267,14 +265,14 @@ def national_counts() -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        ``Type``, ``2009``, ``2013``, ``2018``, ``Évolution`` (%), the largest rise first.
+        ``Type``, ``2009``, ``2013``, ``2018``, ``Évolution (%)``, the largest rise first.
     """
     labels = tables.load_bpe_types().set_index("type")["label"]
     counts = _comparable(list(tables.load_towns(pvd=True)["code"]))
     wide = counts.pivot_table(index="type", columns="year", values="value", aggfunc="sum")
-    wide["Évolution"] = 100 * (wide[YEAR] / wide[BPE_YEARS[0]] - 1)
-    wide = wide.sort_values("Évolution", ascending=False)
-    wide.insert(0, "Type", wide.index.map(labels))
+    wide["Évolution (%)"] = 100 * (wide[YEAR] / wide[BPE_YEARS[0]] - 1)
+    wide = wide.sort_values("Évolution (%)", ascending=False)
+    wide.insert(0, "Type", labels.reindex(wide.index))
     return wide.rename(columns=str).reset_index(drop=True)
 
 

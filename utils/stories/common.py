@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import pandas as pd
@@ -39,7 +40,7 @@ class Story:
     note: str = ""
 
 
-def share_below(values: pd.Series, own: float) -> float:
+def share_below(values: pd.Series[float], own: float) -> float:
     """Share (%) of the known values strictly below ``own``; ties count for one half.
 
     The half-count of ties keeps a town with 0 facility, as most others, near the middle
@@ -56,7 +57,7 @@ def ratio_words(own: float, reference: float) -> str:
 
     Within 10 % of the reference the two are said to be close.
     """
-    if pd.isna(own) or pd.isna(reference):
+    if math.isnan(own) or math.isnan(reference):
         return "non comparable"
     if reference == 0:
         return "au-dessus d’une médiane nulle" if own > 0 else "égal à la médiane"

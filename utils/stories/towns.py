@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pandas as pd
 
 from utils import charts, maps, tables
+from utils.catalogue import load_indicators_catalogue
 from utils.formats import counted, number, percent, typographic
+from utils.publish import describe_strip
 from utils.stories.common import Story
 from utils.territory import AAV_LABELS, DENSITY_LABELS
 
@@ -89,7 +93,7 @@ def map_of_programme() -> Story:
     """Map of all PVD, with overseas insets, by population."""
     towns = tables.load_towns(pvd=True)
     overseas = int(towns["code"].str.startswith("97").sum())
-    result = maps.national_map(
+    figure, drawn = maps.national_map(
         tables.load_departements(),
         towns[["code", "lon", "lat"]].assign(value=towns[POPULATION].astype("float64")),
         title=typographic(
@@ -99,8 +103,8 @@ def map_of_programme() -> Story:
     )
     by_region = towns["region_name"].value_counts()
     return Story(
-        result.figure,
-        result.frame,
+        figure,
+        drawn,
         caption=typographic(
             "Les communes du programme Petites villes de demain ; la surface du cercle est"
             f" proportionnelle à la population de {tables.LATEST_POPULATION}."
@@ -112,13 +116,14 @@ def map_of_programme() -> Story:
             f" {by_region.index[1]} ({number(by_region.iloc[1])})."
         ),
         sources=("pvd_communes", "cog_communes", "contours_departements"),
-        note=" ".join(result.notes),
     )
 
 
-def _shares(column: str, labels: dict[object, str], *, name: str) -> pd.DataFrame:
+def _shares(
+    column: str, labels: Mapping[int, str] | Mapping[str, str], *, name: str
+) -> pd.DataFrame:
     towns = tables.load_towns(pvd=True)
-    kind = towns[column].map(labels).fillna("Non classée")
+    kind = towns[column].map(dict(labels)).fillna("Non classée")
     population = towns[POPULATION].astype("float64")
     counts = kind.value_counts()
     frame = pd.DataFrame(
@@ -127,19 +132,19 @@ def _shares(column: str, labels: dict[object, str], *, name: str) -> pd.DataFram
         }
     )
     frame["Villes"] = frame[name].map(counts).fillna(0)
-    frame["Part"] = 100 * frame["Villes"] / len(towns)
+    frame["Part (%)"] = 100 * frame["Villes"] / len(towns)
     frame["Population médiane"] = frame[name].map(population.groupby(kind).median())
     return frame[frame["Villes"] > 0].reset_index(drop=True)
 
 
 def density_table() -> pd.DataFrame:
-    """PVD by density level: ``Densité``, ``Villes``, ``Part`` (%), ``Population médiane``."""
-    return _shares("density", dict(DENSITY_LABELS), name="Densité")
+    """PVD by density level: ``Densité``, ``Villes``, ``Part (%)``, ``Population médiane``."""
+    return _shares("density", DENSITY_LABELS, name="Densité")
 
 
 def role_table() -> pd.DataFrame:
-    """PVD by role in their attraction area: ``Rôle``, ``Villes``, ``Part``, median population."""
-    return _shares("aav_category", dict(AAV_LABELS), name="Rôle")
+    """PVD by role in their attraction area: ``Rôle``, ``Villes``, ``Part (%)``, median population."""
+    return _shares("aav_category", AAV_LABELS, name="Rôle")
 
 
 def regions_table() -> pd.DataFrame:
@@ -163,7 +168,7 @@ _SPREAD = {
 def spread(town: pd.Series) -> Story:
     """One town among the PVD on five structural indicators, each on its own scale."""
     codes = pd.Series(sorted({*tables.load_towns(pvd=True)["code"], town["code"]}))
-    catalogue = tables.load_indicators_catalogue()
+    catalogue = load_indicators_catalogue()
     parts = []
     for name, year in _SPREAD.items():
         rows = tables.load_indicators(name, codes=codes, years=[year])
@@ -188,11 +193,6 @@ def spread(town: pd.Series) -> Story:
         title=typographic("Il n’y a pas de petite ville type : les écarts sont partout"),
         shared=False,
     )
-    ranges = frame.groupby("label", sort=False)["value"].quantile([0.1, 0.9]).unstack()
-    spans = " ; ".join(
-        f"{label} : de {number(low, 1)} à {number(high, 1)}"
-        for label, (low, high) in zip(ranges.index, ranges.to_numpy(), strict=True)
-    )
     return Story(
         figure,
         drawn,
@@ -200,7 +200,7 @@ def spread(town: pd.Series) -> Story:
             f"{town['name']} parmi les Petites villes de demain, cinq indicateurs de structure ;"
             " chaque bande a son échelle."
         ),
-        alt=typographic(f"Cinq bandes de points. Du premier au dernier décile : {spans}."),
+        alt=describe_strip(drawn, town_name=town["name"], group_name="Petites villes de demain"),
         sources=(
             "population_historique",
             "cog_communes",
@@ -251,8 +251,8 @@ def findings() -> list[str]:
     codes = towns["code"]
     population = towns[POPULATION].astype("float64")
     growth = _values("evolution_population", 2023, codes).dropna()
-    bakers = tables.load_indicators("nb_boulangerie", codes=codes)
-    bakers = bakers.groupby("year")["value"].sum()
+    rows = tables.load_indicators("nb_boulangerie", codes=codes)
+    bakers = rows.groupby("year")["value"].sum()
     bookless = (_values("nb_librairie_presse", 2018, codes) == 0).mean() * 100
     screens = _values("cinemas_ecrans", 2023, codes)
     monuments = _values("lieux_monuments", 2024, codes).sum()
@@ -269,9 +269,9 @@ def findings() -> list[str]:
             f"**Le pain reste, la presse part.** Les PVD comptent"
             f" {number(bakers.loc[2024])} boulangeries en 2024 contre {number(bakers.loc[2009])}"
             f" en 2009 ; {percent(bookless)} n’ont ni librairie ni maison de la presse en 2018.",
-            f"**Un cinéma dans une ville sur {number(1 / (screens > 0).mean())}.**"
-            f" {percent(100 * (screens > 0).mean())} des PVD ont un écran en 2023 ; elles réunissent"
-            f" {number(monuments)} monuments protégés et {number(living)} lieux de culture vivants.",
+            f"**Un cinéma dans une ville sur {number(1 / (screens > 0).mean())}.** Les PVD"
+            f" réunissent {number(screens.sum())} écrans en 2023, {number(monuments)} monuments"
+            f" protégés et {number(living)} lieux de culture vivants.",
             f"**L’énergie renouvelable est très concentrée.** Un dixième des PVD réunit"
             f" {percent(100 * top.head(len(top) // 10).sum() / top.sum())} de la puissance"
             f" installée dans les PVD.",
