@@ -17,10 +17,18 @@ def test_culture_classes_partition_the_types() -> None:
 
 
 def test_living_share_is_undefined_without_places() -> None:
-    places = pd.DataFrame({
-        "code": ["00001", "00001", "00001", "00002", "00003"],
-        "kind": ["Musée", "Monument", "Monument", "Cinéma", "Établissement d'enseignement supérieur"],
-    })
+    places = pd.DataFrame(
+        {
+            "code": ["00001", "00001", "00001", "00002", "00003"],
+            "kind": [
+                "Musée",
+                "Monument",
+                "Monument",
+                "Cinéma",
+                "Établissement d'enseignement supérieur",
+            ],
+        }
+    )
     share = culture.living_share(places, tables.load_culture_types()).set_index("code")["value"]
     assert share.to_dict() == pytest.approx({"00001": 100 / 3, "00002": 100})
 
@@ -35,12 +43,14 @@ def test_cinema_without_seats_known_stays_missing() -> None:
 
 
 def test_power_sums_filieres() -> None:
-    register = pd.DataFrame({
-        "code": ["00001", "00001", "00002"],
-        "filiere": ["solaire", "eolien", "nucleaire"],
-        "installations": [10, 1, 1],
-        "power_kw": [36.6, 2000.0, 1e6],
-    })
+    register = pd.DataFrame(
+        {
+            "code": ["00001", "00001", "00002"],
+            "filiere": ["solaire", "eolien", "nucleaire"],
+            "installations": [10, 1, 1],
+            "power_kw": [36.6, 2000.0, 1e6],
+        }
+    )
     assert energy.power_kw(register, ["solaire", "eolien"]).to_dict("records") == [
         {"code": "00001", "value": 2036.6}
     ]
@@ -48,13 +58,15 @@ def test_power_sums_filieres() -> None:
 
 
 def test_secret_sector_is_unknown_and_never_zero() -> None:
-    lines = pd.DataFrame({
-        "code": ["00001", "00001", "00002"],
-        "year": 2024,
-        "energy": ["electricite", "electricite", "gaz"],
-        "sector": ["total", "residentiel", "total"],
-        "mwh": [100.0, 60.0, 10.0],
-    })
+    lines = pd.DataFrame(
+        {
+            "code": ["00001", "00001", "00002"],
+            "year": 2024,
+            "energy": ["electricite", "electricite", "gaz"],
+            "sector": ["total", "residentiel", "total"],
+            "mwh": [100.0, 60.0, 10.0],
+        }
+    )
     industry = energy.consumption_mwh(lines, energy="electricite", sector="industrie")
     assert industry["status"].tolist() == ["secret"]
     assert industry["value"].isna().all()
@@ -71,11 +83,13 @@ def test_accessibility_keeps_one_profession() -> None:
 
 
 def test_growth_is_the_yearly_rate_and_zero_populations_give_none() -> None:
-    population = pd.DataFrame({
-        "code": ["00001", "00001", "00002", "00002"],
-        "year": [2013, 2023] * 2,
-        "population": [1000.0, 1000.0 * 1.01**10, 0.0, 500.0],
-    })
+    population = pd.DataFrame(
+        {
+            "code": ["00001", "00001", "00002", "00002"],
+            "year": [2013, 2023] * 2,
+            "population": [1000.0, 1000.0 * 1.01**10, 0.0, 500.0],
+        }
+    )
     rate = territory.growth(population, first=2013, last=2023)
     assert rate["code"].tolist() == ["00001"]
     assert rate["value"].item() == pytest.approx(1.0)
@@ -91,15 +105,17 @@ def test_homes_without_dwelling_have_no_share() -> None:
 
 
 def test_square_of_two_communes_is_shared_and_people_are_kept() -> None:
-    squares = pd.DataFrame({
-        "codes": ["00001", "0000100002"],
-        "imputed": [True, False],
-        "persons": [10.0, 20.0],
-        "households": [5.0, 10.0],
-        "poor_households": [1.0, 2.0],
-        "age_65_79": [2.0, 4.0],
-        "age_80_plus": [0.0, 2.0],
-    })
+    squares = pd.DataFrame(
+        {
+            "codes": ["00001", "0000100002"],
+            "imputed": [True, False],
+            "persons": [10.0, 20.0],
+            "households": [5.0, 10.0],
+            "poor_households": [1.0, 2.0],
+            "age_65_79": [2.0, 4.0],
+            "age_80_plus": [0.0, 2.0],
+        }
+    )
     result = territory.squares_by_commune(squares).set_index("code")
     assert result["persons"].to_dict() == {"00001": 20.0, "00002": 10.0}
     assert result["persons"].sum() == squares["persons"].sum()

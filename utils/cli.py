@@ -12,7 +12,7 @@ from rich.table import Table
 
 from utils import __version__, book, build, doctor, sitecheck, sources, tables
 from utils.catalogue import load_sources
-from utils.errors import PvdError
+from utils.errors import BookError, PvdError
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -75,7 +75,7 @@ def build_the_book(
     """Construire le livre à partir des tables embarquées."""
     faults = tables.verify_tables()
     if faults:
-        raise book.BookError(" ".join(faults), hint="Reconstruisez-les avec « pvd data ».")
+        raise BookError(" ".join(faults), hint="Reconstruisez-les avec « pvd data ».")
     report = book.build_book(ROOT, output=output)
     out.print(report.sentence(), highlight=False, soft_wrap=True)
 
@@ -92,7 +92,7 @@ def check_site(
 @app.command("doctor")
 def diagnose() -> None:
     """Dire ce qui est installé, ce qui manque et ce que cela apporterait."""
-    for finding in doctor.diagnose():
+    for finding in doctor.diagnose(ROOT):
         mark = "✓" if finding.ok else "✗"
         out.print(f"{mark} {finding.sentence}", highlight=False, soft_wrap=True, markup=False)
 

@@ -110,7 +110,8 @@ def count_types(bpe: pd.DataFrame, types: pd.DataFrame, *, year: int) -> pd.Data
     rows = rows.assign(type=rows["typequ"].map(by_code)).dropna(subset=["type"])
     counts = rows.groupby(["code", "type"], as_index=False, observed=True)["count"].sum()
     counts["count"] = counts["count"].astype("float64")
-    return counts.loc[counts["count"] > 0].sort_values(["code", "type"], ignore_index=True)
+    positive: pd.DataFrame = counts[counts["count"] > 0]
+    return positive.sort_values(["code", "type"], ignore_index=True)
 
 
 def sum_families(

@@ -78,9 +78,9 @@ def normalise_codes(codes: pd.Series, *, label: str) -> pd.Series:
     wrong = text.notna() & ~text.str.fullmatch(_CODE.pattern).fillna(False).astype(bool)
     if wrong.any():
         raise LayoutError(
-            f"Dans {label}, ce n’est pas le code d’une commune : « {codes[wrong].iloc[0]} »"
+            f"Dans {label}, ce n’est pas le code d’une commune : « {codes[wrong].iloc[0]} »"
             f" ({int(wrong.sum())} ligne(s)).",
-            hint="Vérifiez le fichier du producteur : un code a cinq caractères, « 01306 ».",
+            hint="Vérifiez le fichier du producteur : un code a cinq caractères, « 01306 ».",
         )
     return text
 
@@ -112,7 +112,7 @@ def local_epsg(code: str) -> int:
         return _LAMBERT_93
     if code[:3] not in _EPSG:
         raise LayoutError(
-            f"Aucun système de coordonnées n’est connu pour le territoire «{NBSP}{code[:3]}{NBSP}».",
+            f"Aucun système de coordonnées n’est connu pour le code « {code} ».",
             hint="Complétez la table des systèmes de utils/communes.py.",
         )
     return _EPSG[code[:3]]

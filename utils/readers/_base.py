@@ -89,8 +89,8 @@ def read_archive_member(path: Path, pattern: str) -> bytes:
             if len(members) != 1:
                 found = ", ".join(i.filename for i in archive.infolist()) or "aucun"
                 raise ArchiveError(
-                    f"L’archive {path.name} devrait contenir un fichier « {pattern} »"
-                    f" et un seul ; fichiers trouvés : {found}.",
+                    f"L’archive {path.name} devrait contenir un fichier « {pattern} »"
+                    f" et un seul ; fichiers trouvés : {found}.",
                     hint="Vérifiez que l’archive est bien celle du producteur.",
                 )
             if members[0].file_size > MAX_MEMBER_BYTES:
@@ -102,7 +102,7 @@ def read_archive_member(path: Path, pattern: str) -> bytes:
             return archive.read(members[0])
     except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
         raise ArchiveError(
-            f"L’archive {path.name} est illisible : {error}.",
+            f"L’archive {path.name} est illisible : {error}.",
             hint="Supprimez-la du cache et téléchargez-la de nouveau.",
         ) from error
 
@@ -151,7 +151,7 @@ def _refuse_long_lines(text: str, names: Sequence[str], separator: str, *, label
             raise LayoutError(
                 f"Dans {label}, la ligne {lines.line_num} a plus de champs que l’en-tête"
                 f" ({len(line)} au lieu de {len(names)}).",
-                hint="Virgules décimales non protégées par des guillemets ?"
+                hint="Virgules décimales non protégées par des guillemets ?"
                 " Vérifiez le séparateur du fichier.",
             )
 
@@ -212,7 +212,7 @@ def read_csv(
         )
     except (pd.errors.ParserError, pd.errors.EmptyDataError, csv.Error) as error:
         raise LayoutError(
-            f"Le fichier {label} n’est pas un tableau lisible : {error}.",
+            f"Le fichier {label} n’est pas un tableau lisible : {error}.",
             hint="Téléchargez-le de nouveau (pvd data).",
         ) from error
     frame = frame[places].set_axis(list(chosen), axis=1)
@@ -247,12 +247,12 @@ def _match(
         if hit is not None:
             chosen[wanted] = hit
         elif wanted not in optional:
-            missing.append(" ou ".join(f"« {a} »" for a in aliases))
+            missing.append(" ou ".join(f"« {a} »" for a in aliases))
     if missing:
         raise LayoutError(
-            f"Dans {label}, colonne introuvable : {' ; '.join(missing)}."
-            f" Colonnes trouvées : {', '.join(found)}.",
-            hint="Le producteur a sans doute changé le format :"
+            f"Dans {label}, colonne introuvable : {' ; '.join(missing)}."
+            f" Colonnes trouvées : {', '.join(found)}.",
+            hint="Le producteur a sans doute changé le format :"
             " complétez les noms acceptés dans utils/readers.",
         )
     return chosen
@@ -274,7 +274,7 @@ def to_numbers(column: pd.Series, *, label: str) -> pd.Series:
     wrong = column[numbers.isna() & ~blank]
     if len(wrong):
         raise LayoutError(
-            f"Dans {label}, valeur qui n’est pas un nombre : « {wrong.iloc[0]} »"
+            f"Dans {label}, valeur qui n’est pas un nombre : « {wrong.iloc[0]} »"
             f" ({len(wrong)} ligne(s)).",
             hint="Vérifiez le fichier du producteur.",
         )
@@ -282,19 +282,25 @@ def to_numbers(column: pd.Series, *, label: str) -> pd.Series:
 
 
 def to_dates(column: pd.Series, *, label: str) -> pd.Series:
-    """Turn ``31/12/2021``, ``31-12-2021`` or ``2021-12-31`` into dates; blank is ``NaT``."""
-    text = column.astype("str").str.strip()
+    """Turn ``31/12/2021``, ``31-12-2021`` or ``2021-12-31`` into dates; blank is ``NaT``.
+
+    A time of day after the date is left out.
+
+    Raises
+    ------
+    LayoutError
+        A value is neither a date nor blank.
+    """
+    text = column.astype("str").str.strip().str.replace(r"[T ].*$", "", regex=True)
     blank = text.isna() | text.isin(["", "nan", "None"])
-    french = pd.to_datetime(
-        text.mask(blank).str.replace("/", "-"), format="%d-%m-%Y", errors="coerce"
-    )
-    iso = pd.to_datetime(text.mask(blank).str.slice(0, 10), format="%Y-%m-%d", errors="coerce")
-    dates = french.fillna(iso)
+    text = text.mask(blank).str.replace("/", "-")
+    french = pd.to_datetime(text, format="%d-%m-%Y", errors="coerce")
+    dates = french.fillna(pd.to_datetime(text, format="%Y-%m-%d", errors="coerce"))
     wrong = column[dates.isna() & ~blank]
     if len(wrong):
         raise LayoutError(
-            f"Dans {label}, date illisible : « {wrong.iloc[0]} » ({len(wrong)} ligne(s)).",
-            hint="Formes acceptées : 31/12/2021, 31-12-2021 ou 2021-12-31.",
+            f"Dans {label}, date illisible : « {wrong.iloc[0]} » ({len(wrong)} ligne(s)).",
+            hint="Formes acceptées : 31/12/2021, 31-12-2021 ou 2021-12-31.",
         )
     return dates.astype("datetime64[s]")
 
@@ -326,12 +332,12 @@ def check(frame: pd.DataFrame, schema: pa.DataFrameSchema, *, label: str) -> pd.
         cases = error.failure_cases
         first = cases.iloc[0] if isinstance(cases, pd.DataFrame) and len(cases) else None
         detail = (
-            f"colonne « {first['column']} », règle {first['check']},"
-            f" par exemple « {first['failure_case']} »"
+            f"colonne « {first['column']} », règle {first['check']},"
+            f" par exemple « {first['failure_case']} »"
             if first is not None
             else str(error)
         )
         raise LayoutError(
-            f"Le contenu de {label} n’est pas celui attendu : {detail}.",
+            f"Le contenu de {label} n’est pas celui attendu : {detail}.",
             hint="Le producteur a sans doute changé le format, ou le fichier est abîmé.",
         ) from error

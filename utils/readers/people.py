@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+import geopandas as gpd
 import pandas as pd
 import pandera.pandas as pa
 import pyarrow
 import pyarrow.compute as pc
 import pyarrow.csv as pv
 import pyarrow.parquet as pq
-import pyogrio
 
 from utils.communes import normalise_codes
 from utils.errors import LayoutError
@@ -284,7 +284,7 @@ def _squares_table(path: Path, wanted: Sequence[str]) -> pyarrow.Table:
     if suffix == ".parquet":
         found = pq.read_schema(path).names
     elif suffix == ".gpkg":
-        found = list(pyogrio.read_info(path)["fields"])
+        found = list(gpd.read_file(path, rows=1, ignore_geometry=True).columns)
     else:
         content = _content(path)
         found = column_names(content, name=path.name)
@@ -294,7 +294,7 @@ def _squares_table(path: Path, wanted: Sequence[str]) -> pyarrow.Table:
     if suffix == ".parquet":
         table = pq.read_table(path, columns=names)
     elif suffix == ".gpkg":
-        plain = pyogrio.read_dataframe(path, columns=names, read_geometry=False)
+        plain = gpd.read_file(path, columns=names, ignore_geometry=True)
         table = pyarrow.Table.from_pandas(plain, preserve_index=False)
     else:
         table = _csv_table(content, names, label=path.name)
@@ -314,7 +314,7 @@ def _csv_table(content: bytes, names: Sequence[str], *, label: str) -> pyarrow.T
         )
     except pyarrow.ArrowInvalid as error:
         raise LayoutError(
-            f"Le fichier {label} n’est pas un tableau lisible : {error}.",
+            f"Le fichier {label} n’est pas un tableau lisible : {error}.",
             hint="Téléchargez-le de nouveau (pvd data).",
         ) from error
 
@@ -325,8 +325,8 @@ def _corners(identifiers: pyarrow.ChunkedArray, *, label: str) -> pd.DataFrame:
     if parts.null_count:
         wrong = identifiers.filter(pc.is_null(parts))[0]
         raise LayoutError(
-            f"Dans {label}, identifiant de carreau illisible : « {wrong} ».",
-            hint="Forme attendue : CRS3035RES200mN2570000E3928400.",
+            f"Dans {label}, identifiant de carreau illisible : « {wrong} ».",
+            hint="Forme attendue : CRS3035RES200mN2570000E3928400.",
         )
     return pd.DataFrame(
         {name: pc.struct_field(parts, name).cast("int64").to_pandas() for name in _FROM_ID}

@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
+from zipfile import BadZipFile
 
 import geopandas as gpd
 import pandas as pd
 import pandera.pandas as pa
 from openpyxl import load_workbook
-from pyogrio.errors import DataSourceError
 
 from utils.communes import normalise_codes
 from utils.errors import LayoutError
-from utils.readers._base import check, fold, read_csv, read_json_bytes, select, to_dates, to_numbers
+from utils.readers._base import (
+    check,
+    column_names,
+    fold,
+    read_csv,
+    read_json_bytes,
+    select,
+    to_dates,
+    to_numbers,
+)
 
 __all__ = [
     "read_aav",
@@ -34,7 +45,7 @@ _CODE = pa.Column(str, pa.Check.str_length(5, 5))
 _TEXT = pa.Column(str)
 _TEXT_OR_NA = pa.Column(str, nullable=True)
 
-_COMMUNE: Final = ["insee_com", "CODGEO", "code_commune", "COM", "code"]
+_COMMUNE: Final = ["insee_com", "CODGEO", "code_commune", "code_insee", "COM", "code"]
 
 #: Kinds of ``decoupage-administratif`` -> ours.
 _KINDS: Final = {
@@ -51,18 +62,35 @@ def read_programme(path: Path) -> pd.DataFrame:
     ``signed`` is the date of the agreement, ``NaT`` where the producer leaves it blank.
     """
     columns = {
-        "code": _COMMUNE,
         "name": ["lib_com", "LIBGEO", "nom_commune"],
         "signed": ["date_signature", "date de signature"],
     }
-    frame = read_csv(path, columns)
-    frame["code"] = normalise_codes(frame["code"], label=path.name)
+    frame = _by_commune(path, columns)
     frame["signed"] = to_dates(frame["signed"], label=path.name)
     schema = pa.DataFrameSchema(
         {"code": _CODE, "name": _TEXT, "signed": pa.Column("datetime64[s]", nullable=True)},
         unique=["code"],
     )
     return check(frame, schema, label=path.name)
+
+
+def _by_commune(path: Path, columns: Mapping[str, Sequence[str]]) -> pd.DataFrame:
+    """Read ``code`` and text columns of a CSV, or of a workbook with one line a commune."""
+    return _coded(_table(path), columns, label=path.name)
+
+
+def _coded(
+    table: pd.DataFrame, columns: Mapping[str, Sequence[str]], *, label: str
+) -> pd.DataFrame:
+    frame = select(table, {"code": _COMMUNE, **columns}, label=label)
+    return frame.assign(code=normalise_codes(frame["code"], label=label))
+
+
+def _table(path: Path) -> pd.DataFrame:
+    """Read a whole CSV, or the first sheet of a workbook that has a column ``CODGEO``."""
+    if path.suffix.lower() == ".xlsx":
+        return _sheet(path, "CODGEO")
+    return read_csv(path, {name: [name] for name in column_names(path)})
 
 
 # --------------------------------------------------------------------------- COG
@@ -74,7 +102,7 @@ def _records(path: Path) -> list[dict[str, Any]]:
         records = json.loads(read_json_bytes(path))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise LayoutError(
-            f"Le fichier {path.name} n’est pas du JSON lisible : {error}.",
+            f"Le fichier {path.name} n’est pas du JSON lisible : {error}.",
             hint="Téléchargez-le de nouveau (pvd data).",
         ) from error
     if not isinstance(records, list) or not all(isinstance(r, dict) for r in records):
@@ -88,7 +116,7 @@ def _records(path: Path) -> list[dict[str, Any]]:
 def _from_records(path: Path, names: dict[str, str], *, optional: set[str]) -> pd.DataFrame:
     frame = pd.DataFrame(_records(path))
     aliases = {wanted: [found] for wanted, found in names.items()}
-    return select(frame, aliases, label=path.name, optional=optional)
+    return select(frame, aliases, label=path.name, optional=optional).reindex(columns=list(names))
 
 
 def read_cog_communes(path: Path) -> pd.DataFrame:
@@ -115,14 +143,15 @@ def read_cog_communes(path: Path) -> pd.DataFrame:
         "former": "anciensCodes",
     }
     optional = {"chef_lieu", "commune", "departement", "region", "zone", "population", "former"}
-    frame = _from_records(path, names, optional=optional).reindex(columns=list(names))
+    frame = _from_records(path, names, optional=optional)
     kind = frame["type"].map(_KINDS)
     if kind.isna().any():
+        unknown = frame.loc[kind.isna(), "type"].iloc[0]
         raise LayoutError(
-            f"Dans {path.name}, type de commune inconnu : « {frame['type'][kind.isna()].iloc[0]} ».",
+            f"Dans {path.name}, type de commune inconnu : « {unknown} ».",
             hint="Complétez utils/readers/territory.py.",
         )
-    former = frame["former"].map(lambda codes: "|".join(codes) if isinstance(codes, list) else None)
+    former = frame["former"].map("|".join, na_action="ignore")
     tidy = pd.DataFrame(
         {
             "code": normalise_codes(frame["code"], label=path.name),
@@ -183,8 +212,8 @@ def read_cog_epci(path: Path) -> pd.DataFrame:
         missing = {"code", "nom", "type", "membres"} - set(record)
         if missing:
             raise LayoutError(
-                f"Dans {path.name}, champ introuvable : {', '.join(sorted(missing))}."
-                f" Champs trouvés : {', '.join(record)}.",
+                f"Dans {path.name}, champ introuvable : {', '.join(sorted(missing))}."
+                f" Champs trouvés : {', '.join(record)}.",
                 hint="Le producteur a sans doute changé le format.",
             )
         rows += [
@@ -198,45 +227,70 @@ def read_cog_epci(path: Path) -> pd.DataFrame:
 
 
 def read_contours(path: Path) -> gpd.GeoDataFrame:
-    """Read outlines of communes or départements: ``code``, ``geometry`` (EPSG:4326)."""
+    """Read outlines of communes or départements.
+
+    Returns
+    -------
+    GeoDataFrame
+        ``code``, ``name`` (missing where the file has none; the outlines of 2018 write it
+        without its article: ``Grau-du-Roi``), ``geometry`` (valid, EPSG:4326).
+    """
     try:
         frame = gpd.read_file(path)
-    except DataSourceError as error:
+    except RuntimeError as error:
         raise LayoutError(
-            f"Le fichier de contours {path.name} est illisible : {error}.",
+            f"Le fichier de contours {path.name} est illisible : {error}.",
             hint="Téléchargez-le de nouveau (pvd data).",
         ) from error
+    names = {
+        "code": ["code", "insee_com", "code_insee", "insee_dep", "code_insee_du_departement"],
+        "name": ["nom", "nom_officiel", "nom_com", "nom_dep", "libgeo"],
+    }
     attributes = select(
-        frame.drop(columns="geometry"),
-        {"code": ["code", "insee_com", "code_insee", "insee_dep"]},
+        pd.DataFrame(frame.drop(columns=frame.geometry.name)),
+        names,
         label=path.name,
+        optional=["name"],
     )
-    outlines = gpd.GeoDataFrame(attributes.astype("str"), geometry=frame.geometry)
+    attributes = attributes.reindex(columns=list(names)).astype("str")
+    # The code of a département is shorter than any commune's, even without its first zero.
+    if attributes["code"].str.len().max() > 3:
+        attributes["code"] = normalise_codes(attributes["code"], label=path.name)
+    else:
+        attributes["code"] = attributes["code"].str.zfill(2)
+    outlines = gpd.GeoDataFrame(attributes, geometry=frame.geometry)
     if not outlines.geometry.is_valid.all():
         outlines.geometry = outlines.geometry.make_valid()
-    return outlines.set_crs(4326) if outlines.crs is None else outlines.to_crs(4326)
+    outlines = outlines.set_crs(4326) if outlines.crs is None else outlines.to_crs(4326)
+    check(pd.DataFrame(attributes), pa.DataFrameSchema({"code": _TEXT}), label=path.name)
+    return outlines
 
 
 # --------------------------------------------------------------------------- population
 
 
+_MUNICIPAL: Final = re.compile(r"pmun(?P<year>(?:19|20)?\d\d)")
+
+
 def read_population(path: Path) -> pd.DataFrame:
     """Read the municipal populations, long: ``code``, ``year``, ``population``.
 
-    The columns ``PMUNyyyy`` (or the census' ``Dyy_POP``, ``Pyy_POP``) are found by name. A 0
-    may mean that the census had not begun there (Mayotte): it is kept as the file has it.
+    The columns ``PMUN2022`` (or ``PMUN22``) are found by name, whatever the years. A 0 may
+    mean that the census had not begun there (Mayotte): it is kept as the file has it.
     """
-    header = path.read_bytes()[:20_000].decode("utf-8-sig", errors="replace").splitlines()[0]
-    years = sorted({int(y) for y in _years(header)})
+    table = _table(path)
+    found = {name: _MUNICIPAL.fullmatch(fold(name)) for name in table.columns}
+    years = {_four_digits(hit["year"]): name for name, hit in found.items() if hit}
     if not years:
         raise LayoutError(
-            f"Dans {path.name}, aucune colonne « PMUN2022 ». Colonnes trouvées : {header}.",
+            f"Dans {path.name}, aucune colonne « PMUN2022 » ni d’une autre année."
+            f" Colonnes trouvées : {', '.join(table.columns)}.",
             hint="Le producteur a sans doute changé le format.",
         )
-    columns = {"code": _COMMUNE, **{str(y): [f"PMUN{y}", f"PMUN{y % 100:02d}"] for y in years}}
-    wide = read_csv(path, columns)
-    wide["code"] = normalise_codes(wide["code"], label=path.name)
-    long = wide.melt("code", var_name="year", value_name="population")
+    columns = {str(year): [years[year]] for year in sorted(years)}
+    long = _coded(table, columns, label=path.name).melt(
+        "code", var_name="year", value_name="population"
+    )
     long["year"] = long["year"].astype("int16")
     long["population"] = to_numbers(long["population"], label=path.name)
     schema = pa.DataFrameSchema(
@@ -246,23 +300,14 @@ def read_population(path: Path) -> pd.DataFrame:
     return check(long, schema, label=path.name)
 
 
-def _years(header: str) -> list[str]:
-    """Return the years of the ``PMUN`` columns of a header, written with two or four digits."""
-    found = []
-    for name in header.replace('"', "").replace(",", ";").split(";"):
-        folded = fold(name)
-        digits = folded.removeprefix("pmun")
-        if folded.startswith("pmun") and digits.isdigit() and len(digits) in (2, 4):
-            short = digits if len(digits) == 4 else f"{'19' if int(digits) > 60 else '20'}{digits}"
-            found.append(short)
-    return found
+def _four_digits(year: str) -> int:
+    """Return the year that two digits stand for: the first census of the file is 1962."""
+    return int(year) if len(year) == 4 else int(year) + (1900 if int(year) > 60 else 2000)
 
 
 def read_areas(path: Path) -> pd.DataFrame:
     """Read the areas that stand beside the populations: ``code``, ``area_km2``."""
-    columns = {"code": _COMMUNE, "area_km2": ["SUPERFICIE_KM2", "SUPERF", "SUPERFICIE"]}
-    frame = read_csv(path, columns)
-    frame["code"] = normalise_codes(frame["code"], label=path.name)
+    frame = _by_commune(path, {"area_km2": ["SUPERFICIE_KM2", "SUPERF", "SUPERFICIE"]})
     frame["area_km2"] = to_numbers(frame["area_km2"], label=path.name)
     schema = pa.DataFrameSchema(
         {"code": _CODE, "area_km2": pa.Column(float, pa.Check.ge(0), nullable=True)},
@@ -276,9 +321,7 @@ def read_areas(path: Path) -> pd.DataFrame:
 
 def read_densite(path: Path) -> pd.DataFrame:
     """Read the density grid in seven levels: ``code``, ``density`` (1 dense to 7)."""
-    columns = {"code": _COMMUNE, "density": ["DENS7", "DENS", "densite", "niveau"]}
-    frame = read_csv(path, columns)
-    frame["code"] = normalise_codes(frame["code"], label=path.name)
+    frame = _by_commune(path, {"density": ["DENS7", "DENS", "densite", "niveau"]})
     frame["density"] = to_numbers(frame["density"], label=path.name).astype("Int8")
     schema = pa.DataFrameSchema(
         {"code": _CODE, "density": pa.Column("Int8", pa.Check.in_range(1, 7))}, unique=["code"]
@@ -286,27 +329,50 @@ def read_densite(path: Path) -> pd.DataFrame:
     return check(frame, schema, label=path.name)
 
 
-def _sheet(path: Path, sheet: str, first: str) -> pd.DataFrame:
-    """Read a sheet whose header is the row that starts with ``first`` (Insee's workbooks)."""
-    workbook = load_workbook(path, read_only=True, data_only=True)
+def _sheet(path: Path, key: str, *, sheet: str = "") -> pd.DataFrame:
+    """Read a sheet of one of Insee's workbooks, as text.
+
+    Parameters
+    ----------
+    path : Path
+        Workbook (xlsx).
+    key : str
+        The header is the first line that has this cell; lines without a value under it are
+        left out.
+    sheet : str
+        Name of the sheet; the first that has such a line when not given.
+    """
     try:
-        if sheet not in workbook.sheetnames:
+        workbook = load_workbook(path, read_only=True, data_only=True)
+    except (BadZipFile, KeyError, ValueError) as error:
+        raise LayoutError(
+            f"Le classeur {path.name} est illisible : {error}.",
+            hint="Téléchargez-le de nouveau (pvd data).",
+        ) from error
+    try:
+        if sheet and sheet not in workbook.sheetnames:
             raise LayoutError(
-                f"Dans {path.name}, la feuille « {sheet} » manque."
-                f" Feuilles trouvées : {', '.join(workbook.sheetnames)}.",
+                f"Dans {path.name}, la feuille « {sheet} » manque."
+                f" Feuilles trouvées : {', '.join(workbook.sheetnames)}.",
                 hint="Vérifiez que le classeur est bien celui du producteur.",
             )
-        rows = iter(workbook[sheet].iter_rows(values_only=True))
-        header = next((row for row in rows if row and str(row[0]).strip() == first), None)
-        if header is None:
-            raise LayoutError(
-                f"Dans {path.name}, feuille « {sheet} », aucune ligne ne commence par « {first} ».",
-                hint="Le producteur a sans doute changé le format.",
-            )
-        names = [str(name) for name in header if name is not None]
-        body = [row[: len(names)] for row in rows if row and row[0] is not None]
+        for name in [sheet] if sheet else workbook.sheetnames:
+            rows = workbook[name].iter_rows(values_only=True)
+            header = next((row for row in rows if key in map(str, row)), None)
+            if header is not None:
+                return _body(rows, [str(cell or "") for cell in header], key)
     finally:
         workbook.close()
+    where = f", feuille « {sheet} »" if sheet else ""
+    raise LayoutError(
+        f"Dans {path.name}{where}, aucune ligne d’en-tête ne contient « {key} ».",
+        hint="Le producteur a sans doute changé le format.",
+    )
+
+
+def _body(rows: Iterator[Sequence[Any]], names: list[str], key: str) -> pd.DataFrame:
+    place = names.index(key)
+    body = [row for row in rows if len(row) > place and row[place] is not None]
     return pd.DataFrame(body, columns=names).astype("str")
 
 
@@ -319,23 +385,18 @@ def read_aav(path: Path) -> pd.DataFrame:
         ``code``, ``aav``, ``aav_name``, ``aav_category`` (11, 12, 13, 20, 30),
         ``aav_size`` (0 outside to 5 Paris, from the population of 2017).
     """
-    communes = select(
-        _sheet(path, "Composition_communale", "CODGEO"),
-        {
-            "code": ["CODGEO"],
-            "aav": ["AAV2020"],
-            "aav_name": ["LIBAAV2020"],
-            "aav_category": ["CATEAAV2020"],
-        },
+    communes = _coded(
+        _sheet(path, "CODGEO", sheet="Composition_communale"),
+        {"aav": ["AAV2020"], "aav_name": ["LIBAAV2020"], "aav_category": ["CATEAAV2020"]},
         label=path.name,
     )
     sizes = select(
-        _sheet(path, "AAV2020", "AAV2020"),
+        _sheet(path, "AAV2020", sheet="AAV2020"),
         {"aav": ["AAV2020"], "aav_size": ["TAAV2017"]},
         label=path.name,
     )
-    frame = communes.merge(sizes, on="aav", how="left")
-    frame["code"] = normalise_codes(frame["code"], label=path.name)
+    communes["aav"], sizes["aav"] = (part["aav"].str.zfill(3) for part in (communes, sizes))
+    frame = communes.merge(sizes, on="aav", how="left", validate="many_to_one")
     frame["aav_size"] = to_numbers(frame["aav_size"], label=path.name).astype("Int8")
     schema = pa.DataFrameSchema(
         {
@@ -350,17 +411,27 @@ def read_aav(path: Path) -> pd.DataFrame:
     return check(frame, schema, label=path.name)
 
 
+#: Characters of the codes of zones, whose leading zeros a spreadsheet drops.
+_WIDTHS: Final = {
+    "departement": 2,
+    "region": 2,
+    "zone_emploi": 4,
+    "unite_urbaine": 5,
+    "aav": 3,
+    "bassin_vie": 5,
+}
+
+
 def read_appartenance(path: Path) -> pd.DataFrame:
     """Read Insee's table of communes and the zones they belong to.
 
     Returns
     -------
     DataFrame
-        ``code``, ``name``, ``departement``, ``region``, ``epci``, ``zone_emploi``,
-        ``unite_urbaine``, ``aav``, ``bassin_vie``.
+        ``code``, ``name``, ``departement``, ``region``, ``epci`` (missing where the commune is
+        in none), ``zone_emploi``, ``unite_urbaine``, ``aav``, ``bassin_vie``.
     """
     names = {
-        "code": ["CODGEO"],
         "name": ["LIBGEO"],
         "departement": ["DEP"],
         "region": ["REG"],
@@ -370,9 +441,11 @@ def read_appartenance(path: Path) -> pd.DataFrame:
         "aav": ["AAV2020"],
         "bassin_vie": ["BV2022", "BV2012"],
     }
-    frame = select(_sheet(path, "COM", "CODGEO"), names, label=path.name)
-    frame["code"] = normalise_codes(frame["code"], label=path.name)
+    frame = _coded(_sheet(path, "CODGEO", sheet="COM"), names, label=path.name)
+    for name, width in _WIDTHS.items():
+        frame[name] = frame[name].str.zfill(width)
+    frame["epci"] = frame["epci"].mask(frame["epci"] == "ZZZZZZZZZ")
     schema = pa.DataFrameSchema(
-        {"code": _CODE, **{name: _TEXT_OR_NA for name in names if name != "code"}}, unique=["code"]
+        {"code": _CODE, **dict.fromkeys(names, _TEXT_OR_NA)}, unique=["code"]
     )
     return check(frame, schema, label=path.name)

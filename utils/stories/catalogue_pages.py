@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from datetime import date
+from typing import Final
+
 from utils import tables
 from utils.catalogue import THEMES, load_indicators_catalogue, load_sources
 from utils.formats import join_words, number, typographic
@@ -79,11 +83,30 @@ def tables_markdown() -> str:
     return typographic("\n".join(lines))
 
 
+_MONTHS: Final = [
+    "janvier",
+    "février",
+    "mars",
+    "avril",
+    "mai",
+    "juin",
+    "juillet",
+    "août",
+    "septembre",
+    "octobre",
+    "novembre",
+    "décembre",
+]
+
+
 def data_date() -> str:
-    """Return the vintage of the newest source of the tables, as the catalogue writes it."""
-    vintages = {
-        str(source["vintage"])
+    """Return the date of the newest dated source of the tables: ``"27 avril 2026"``."""
+    dates = [
+        date.fromisoformat(source["vintage"])
         for entry in tables.load_manifest()["tables"].values()
         for source in entry["sources"]
-    }
-    return max(v for v in vintages if v[:2] == "20" and len(v) >= 4)
+        if re.fullmatch(r"\d{4}-\d{2}-\d{2}", source["vintage"])
+    ]
+    newest = max(dates)
+    day = "1er" if newest.day == 1 else str(newest.day)
+    return f"{day} {_MONTHS[newest.month - 1]} {newest.year}"

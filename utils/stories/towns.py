@@ -143,7 +143,7 @@ def density_table() -> pd.DataFrame:
 
 
 def role_table() -> pd.DataFrame:
-    """PVD by role in their attraction area: ``Rôle``, ``Villes``, ``Part (%)``, median population."""
+    """PVD by role in their attraction area: as :func:`density_table`, ``Rôle`` first."""
     return _shares("aav_category", AAV_LABELS, name="Rôle")
 
 

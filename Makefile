@@ -1,0 +1,55 @@
+# Les deux commandes : « make book » et « make test ». Le reste s’en déduit.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+VILLE ?= 46127
+
+.PHONY: book test check data lab doctor bench lock clean venv
+
+book: venv  ## construit le livre dans _book/
+	$(BIN)/pvd book
+
+test: venv  ## toute la suite : style, types, tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pytest -n 2
+
+check: venv  ## regarde les pages construites dans un vrai navigateur
+	$(BIN)/pvd check-site
+
+data: venv  ## reconstruit les tables embarquées à partir des sources
+	$(BIN)/pvd data
+
+lab: venv  ## ouvre les carnets
+	$(BIN)/jupyter lab notebooks
+
+doctor: venv  ## dit ce qui manque
+	$(BIN)/pvd doctor
+
+bench: venv  ## mesure temps et mémoire (tests/benchmarks/)
+	$(BIN)/python tests/benchmarks/run.py
+
+venv: $(VENV)/.complet
+
+# L’environnement vient du verrou, empreintes vérifiées ; le témoin dit qu’il est complet.
+$(VENV)/.complet: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Il faut Python 3.11 ou plus récent : $$($(PYTHON) --version). Indiquez-le par make PYTHON=python3.12 …" >&2; exit 2; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@if command -v uv >/dev/null; then \
+	  uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock && \
+	  uv pip install --quiet --python $(BIN)/python --no-deps -e .; \
+	else \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock && \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .; \
+	fi
+	@touch $@
+
+lock: venv  ## refait le verrou à partir de pyproject.toml, sans nommer d’index
+	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 \
+	  --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header \
+	  --quiet --output-file requirements.lock
+
+clean:
+	rm -rf $(VENV) _book figures artefacts .quarto build *.egg-info
