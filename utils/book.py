@@ -17,7 +17,6 @@ import yaml
 from utils import preview
 from utils.errors import BookError
 from utils.formats import counted, typographic
-from utils.publish import figures_dir
 from utils.sitecheck import check_site
 from utils.sources import is_offline
 from utils.stories.catalogue_pages import data_date
@@ -35,8 +34,9 @@ _FAULT: Final = re.compile(
     r"|^WARN(ING)?\b|\[WARNING\]",
     re.IGNORECASE,
 )
-#: What the kernel says of itself on every start, and no reader sees.
-_HARMLESS: Final = re.compile(r"Kernel is running over TCP")
+#: What the kernel says of itself on every start; and Quarto of a "%" in a text that it takes
+#: for an address ("52 % des villes" in an alternative text). No reader sees either.
+_HARMLESS: Final = re.compile(r"Kernel is running over TCP|Invalid URI '.*' in attribute 'alt'")
 _COLOURS: Final = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -117,15 +117,14 @@ def build_book(root: Path, *, output: Path) -> BookReport:
     why = ""
     if quarto is None:
         quarto, why = _install_quarto()
-    _clean_figures()
-    _write_variables(root)
     output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=".livre-") as folder:
-        site = Path(folder) / "site"
+        source, site = Path(folder) / "source", Path(folder) / "site"
+        _copy_source(root, source)
         if quarto is None:
-            preview.build_preview(root, site)
+            preview.build_preview(source, site)
         else:
-            _render(root, site, quarto)
+            _render(source, site, quarto)
         faults = check_site(site)
         if faults:
             raise BookError(
@@ -137,15 +136,21 @@ def build_book(root: Path, *, output: Path) -> BookReport:
     return BookReport("aperçu" if quarto is None else "quarto", output, pages, why)
 
 
-def _clean_figures() -> None:
-    """Empty the folder of figures, so that each one in the book is of this build."""
-    shutil.rmtree(figures_dir(), ignore_errors=True)
+#: What the pages do not need: results, environments, code (imported from where it is).
+_NOT_SOURCE: Final = (
+    ".*", "_book", "figures", "artefacts", "data", "utils", "tests", "build", "*.egg-info",
+)  # fmt: skip
 
 
-def _write_variables(root: Path) -> None:
-    """Write what the pages quote and only the tables know."""
+def _copy_source(root: Path, source: Path) -> None:
+    """Copy the pages to a place of their own: building them changes nothing in the tree.
+
+    The copy has no figure yet, so each one in the book is of this build; and it has what
+    the pages quote and only the tables know.
+    """
+    shutil.copytree(root, source, ignore=shutil.ignore_patterns(*_NOT_SOURCE))
     text = yaml.safe_dump({"date-donnees": data_date()}, allow_unicode=True)
-    (root / "_variables.yml").write_text(text, encoding="utf-8")
+    (source / "_variables.yml").write_text(text, encoding="utf-8")
 
 
 def _swap(site: Path, output: Path, folder: Path) -> None:
@@ -155,19 +160,19 @@ def _swap(site: Path, output: Path, folder: Path) -> None:
     site.rename(output)
 
 
-def _render(root: Path, site: Path, quarto: str) -> None:
+def _render(source: Path, site: Path, quarto: str) -> None:
     """Render with Quarto, and read its log."""
     environment = {
         **os.environ,
         "QUARTO_PYTHON": sys.executable,
-        "PYTHONWARNINGS": "default",
+        "PVD_FIGURES_DIR": str(source / "figures"),
         "NO_COLOR": "1",
     }
-    command = [quarto, "render", str(root), "--to", "html", "--output-dir", str(site)]
+    command = [quarto, "render", str(source), "--to", "html", "--output-dir", str(site)]
     try:
         done = subprocess.run(
             command,
-            cwd=root,
+            cwd=source,
             env=environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -320,62 +320,101 @@ class _Asked:
 Method = Callable[[_Asked], Iterator[pd.DataFrame]]
 
 
-def _equipment_counts(shop: Workshop, year: int) -> tuple[pd.DataFrame, list[str]]:
-    """Return counts by type of a BPE vintage on today's communes, and the types it tells."""
+@dataclass(frozen=True, slots=True)
+class _Vintage:
+    """A vintage of the BPE on today's communes.
+
+    Attributes
+    ----------
+    counts : DataFrame
+        ``code``, ``type``, ``count``.
+    available : list of str
+        Types that the file tells.
+    covered : set of str, optional
+        Communes with one equipment at least. A commune of the universe without any, in a
+        file of all types, is not empty but counted elsewhere (a merger since undone) or
+        not surveyed (Mayotte in 2009). ``None`` when the file has some types only.
+    """
+
+    counts: pd.DataFrame
+    available: list[str]
+    covered: set[str] | None
+
+
+def _vintage(shop: Workshop, year: int) -> _Vintage:
     source = f"bpe_{year}"
     bpe, passage = shop.read(source), shop.passage()
 
-    def compute() -> tuple[pd.DataFrame, communes.CarryReport, list[str]]:
+    def compute() -> tuple[_Vintage, communes.CarryReport]:
         types = tables.load_bpe_types()
-        counts = commerce.count_types(bpe, types, year=year)
-        carried, report = communes.carry(
-            counts, passage, by=["code", "type"], sums=["count"], label=source
+        counts, report = communes.carry(
+            commerce.count_types(bpe, types, year=year),
+            passage,
+            by=["code", "type"],
+            sums=["count"],
+            label=source,
         )
-        return carried, report, commerce.available_types(bpe, types, year=year)
+        whole = year < commerce.RENUMBERING_YEAR
+        covered = set(bpe["code"].map(passage.set_index("old")["new"])) if whole else None
+        available = commerce.available_types(bpe, types, year=year)
+        return _Vintage(counts, available, covered), report
 
-    counts, report, available = shop.once(f"counts:{year}", compute)
+    vintage, report = shop.once(f"vintage:{year}", compute)
     shop.reports.append(report)
-    return counts, available
+    return vintage
 
 
 def _types(asked: _Asked) -> Iterator[pd.DataFrame]:
     wanted = asked.indicator.build["types"]
     for year in asked.indicator.years:
-        counts, available = _equipment_counts(asked.shop, year)
-        told = set(wanted) <= set(available)
-        rows = counts[counts["type"].isin(wanted if told else [])]
-        measure = rows.groupby("code")["count"].sum().rename("value").reset_index()
-        yield complete(measure, codes=asked.codes, year=year, missing="zero" if told else "absent")
+        vintage = _vintage(asked.shop, year)
+        told = set(wanted) <= set(vintage.available)
+        rows = vintage.counts[vintage.counts["type"].isin(wanted if told else [])]
+        yield complete(
+            rows.groupby("code")["count"].sum().rename("value").reset_index(),
+            codes=asked.codes,
+            year=year,
+            missing="zero" if told else "absent",
+            covered=vintage.covered,
+        )
+
+
+def _of_vintages(
+    asked: _Asked, measure: Callable[[pd.DataFrame], pd.DataFrame], *, missing: str
+) -> Iterator[pd.DataFrame]:
+    for year in asked.indicator.years:
+        vintage = _vintage(asked.shop, year)
+        yield complete(
+            measure(vintage.counts),
+            codes=asked.codes,
+            year=year,
+            missing=missing,
+            covered=vintage.covered,
+        )
 
 
 def _family(asked: _Asked) -> Iterator[pd.DataFrame]:
-    for year in asked.indicator.years:
-        counts, _ = _equipment_counts(asked.shop, year)
-        measure = commerce.sum_families(
-            counts, tables.load_bpe_types(), asked.indicator.build["families"]
-        )
-        yield complete(measure, codes=asked.codes, year=year, missing="zero")
+    types, families = tables.load_bpe_types(), asked.indicator.build["families"]
+    yield from _of_vintages(
+        asked, lambda counts: commerce.sum_families(counts, types, families), missing="zero"
+    )
 
 
 def _richness(asked: _Asked) -> Iterator[pd.DataFrame]:
-    for year in asked.indicator.years:
-        counts, _ = _equipment_counts(asked.shop, year)
-        measure = commerce.richness(counts, tables.load_bpe_types())
-        yield complete(measure, codes=asked.codes, year=year, missing="zero")
+    types = tables.load_bpe_types()
+    yield from _of_vintages(asked, lambda c: commerce.richness(c, types), missing="zero")
 
 
 def _shannon(asked: _Asked) -> Iterator[pd.DataFrame]:
-    for year in asked.indicator.years:
-        counts, _ = _equipment_counts(asked.shop, year)
-        measure = commerce.shannon(counts, tables.load_bpe_types())
-        yield complete(measure, codes=asked.codes, year=year, missing="absent")
+    types = tables.load_bpe_types()
+    yield from _of_vintages(asked, lambda c: commerce.shannon(c, types), missing="absent")
 
 
 def _basket(asked: _Asked) -> Iterator[pd.DataFrame]:
-    for year in asked.indicator.years:
-        counts, _ = _equipment_counts(asked.shop, year)
-        met = commerce.basket(counts).sum(axis=1).rename("value").reset_index()
-        yield complete(met, codes=asked.codes, year=year, missing="zero")
+    def met(counts: pd.DataFrame) -> pd.DataFrame:
+        return commerce.basket(counts).sum(axis=1).rename("value").reset_index()
+
+    yield from _of_vintages(asked, met, missing="zero")
 
 
 def _creations(asked: _Asked) -> Iterator[pd.DataFrame]:

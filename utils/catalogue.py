@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from functools import lru_cache
@@ -46,6 +47,15 @@ THEMES: Final[Mapping[str, str]] = {
 DIRECTIONS: Final = ("plus", "moins", "neutre")
 
 _ID: Final = re.compile(r"[a-z][a-z0-9_]*")
+_SHA256: Final = re.compile(r"[0-9a-f]{64}")
+
+#: Ways to find the address of a file, and what each needs.
+_RESOLVERS: Final[Mapping[str, frozenset[str]]] = {
+    "datagouv": frozenset({"kind", "dataset", "match"}),
+    "opendatasoft_attachment": frozenset({"kind", "listing", "match"}),
+    "datafair": frozenset({"kind"}),
+    "npm": frozenset({"kind", "package", "version", "member"}),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +110,9 @@ class Indicator:
 
     Attributes
     ----------
-    denominator, scale, rate_unit
-        What the value is set against, by how much the ratio is multiplied, and the unit of
-        the ratio; ``None`` when the value is not turned into a rate.
+    denominator, scale, rate_label, rate_unit
+        What the value is set against, by how much the ratio is multiplied, the name of the
+        ratio when it has its own, its unit; ``None`` when the value is not made a rate.
     direction
         ``plus``, ``moins`` or ``neutre``: which way is better.
     build
@@ -122,6 +132,7 @@ class Indicator:
     secrecy: str
     denominator: str | None = None
     scale: float | None = None
+    rate_label: str | None = None
     rate_unit: str | None = None
     gaps: str | None = None
     build: Mapping[str, Any] = field(default_factory=dict)
@@ -130,14 +141,34 @@ class Indicator:
 _Entry = TypeVar("_Entry", Source, Indicator)
 
 
+class _Loader(yaml.SafeLoader):
+    """YAML in which a name given twice is an error, not the last of the two."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        names = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+        twice = [name for name, count in Counter(names).items() if count > 1]
+        if twice:
+            raise yaml.constructor.ConstructorError(
+                problem=f"la clé « {twice[0]} » est donnée deux fois",
+                problem_mark=node.start_mark,
+            )
+        return super().construct_mapping(node, deep)
+
+
 def _load(path: Path, kind: type[_Entry]) -> dict[str, _Entry]:
     """Read a catalogue: one mapping, an entry an identifier; keys with a dot are templates."""
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506 — safe
     except FileNotFoundError as error:
-        raise CatalogueError(f"Le catalogue {path} n’existe pas.") from error
+        raise CatalogueError(
+            f"Le catalogue {path} n’existe pas.",
+            hint="Retirez PVD_DATA_DIR, ou désignez par elle un dossier qui l’a.",
+        ) from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise CatalogueError(f"Le catalogue {path.name} est illisible : {error}.") from error
+        raise CatalogueError(
+            f"Le catalogue {path.name} est illisible : {error}.",
+            hint="Corrigez la ligne indiquée : c’est du YAML.",
+        ) from error
     if not isinstance(content, dict):
         raise CatalogueError(f"Le catalogue {path.name} n’est pas une liste d’entrées nommées.")
     return {
@@ -148,13 +179,13 @@ def _load(path: Path, kind: type[_Entry]) -> dict[str, _Entry]:
 
 
 def _entry(name: str, values: object, kind: type[_Entry], label: str) -> _Entry:
-    where = f"Dans {label}, entrée « {name} »"
+    where = f"Dans {label}, entrée « {name} »"
     if not isinstance(values, dict) or not _ID.fullmatch(str(name)):
-        raise CatalogueError(f"{where} : identifiant ou contenu mal formé.")
+        raise CatalogueError(f"{where} : identifiant ou contenu mal formé.")
     known = {f.name: f for f in fields(kind)}
     unknown = sorted(set(values) - set(known) | ({"id"} & set(values)))
     if unknown:
-        raise CatalogueError(f"{where} : clé inconnue « {unknown[0]} ».")
+        raise CatalogueError(f"{where} : clé inconnue « {unknown[0]} ».")
     required = {
         f.name
         for f in known.values()
@@ -162,11 +193,28 @@ def _entry(name: str, values: object, kind: type[_Entry], label: str) -> _Entry:
     }
     missing = sorted(k for k in required if values.get(k) in (None, "", []))
     if missing:
-        raise CatalogueError(f"{where} : clé manquante « {missing[0]} ».")
+        raise CatalogueError(f"{where} : clé manquante « {missing[0]} ».")
+    for key, value in values.items():
+        wanted, words = _shape(str(known[key].type))
+        if value is not None and not isinstance(value, wanted):
+            raise CatalogueError(f"{where} : « {key} » devrait être {words}.")
     plain: dict[str, Any] = {
         key: tuple(value) if isinstance(value, list) else value for key, value in values.items()
     }
     return kind(id=name, **plain)
+
+
+def _shape(annotation: str) -> tuple[tuple[type, ...], str]:
+    """Return the types that YAML gives for a field, and how to name them."""
+    for start, types, words in (
+        ("tuple", (list,), "une liste"),
+        ("Mapping", (dict,), "une liste de clés et de valeurs"),
+        ("int", (int,), "un entier"),
+        ("float", (int, float), "un nombre"),
+    ):
+        if annotation.startswith(start):
+            return types, words
+    return (str,), "un texte (entre apostrophes si c’est une date ou un nombre)"
 
 
 @lru_cache(maxsize=4)
@@ -178,7 +226,23 @@ def load_sources(path: Path | None = None) -> Mapping[str, Source]:
     CatalogueError
         The file is malformed; the message names the entry and the key.
     """
-    return MappingProxyType(_load(path or DATA / "sources.yml", Source))
+    path = path or DATA / "sources.yml"
+    every = _load(path, Source)
+    for entry in every.values():
+        where = f"Dans {path.name}, entrée « {entry.id} »"
+        rule = entry.resolve or {}
+        if rule and _RESOLVERS.get(rule.get("kind", "")) != frozenset(rule):
+            raise CatalogueError(f"{where} : règle resolve inconnue ou incomplète.")
+        if unknown := set(entry.themes) - set(THEMES):
+            raise CatalogueError(f"{where} : thème inconnu « {min(unknown)} ».")
+        if (entry.mirror is None) != (entry.sha256 is None):
+            raise CatalogueError(f"{where} : mirror et sha256 vont ensemble.")
+        if entry.sha256 is not None and not _SHA256.fullmatch(entry.sha256):
+            raise CatalogueError(f"{where} : sha256 mal formé.")
+        for address in (entry.landing, entry.url, rule.get("dataset"), rule.get("listing")):
+            if address is not None and not address.startswith("https://"):
+                raise CatalogueError(f"{where} : l’adresse {address} n’est pas en https.")
+    return MappingProxyType(every)
 
 
 def source(name: str) -> Source:
@@ -187,8 +251,10 @@ def source(name: str) -> Source:
     if name not in every:
         near = difflib.get_close_matches(name, every, n=3)
         raise CatalogueError(
-            f"La source « {name} » n’est pas dans data/sources.yml.",
-            hint=f"Vouliez-vous dire : {', '.join(near)} ?" if near else "",
+            f"La source « {name} » n’est pas dans data/sources.yml.",
+            hint=f"Vouliez-vous dire : {', '.join(near)} ?"
+            if near
+            else "Les identifiants sont les clés de data/sources.yml.",
         )
     return every[name]
 
@@ -206,14 +272,14 @@ def load_indicators_catalogue(path: Path | None = None) -> Mapping[str, Indicato
     every = _load(path, Indicator)
     sources = load_sources()
     for indicator in every.values():
-        where = f"Dans {path.name}, entrée « {indicator.id} »"
+        where = f"Dans {path.name}, entrée « {indicator.id} »"
         if indicator.theme not in THEMES:
-            raise CatalogueError(f"{where} : thème inconnu « {indicator.theme} ».")
+            raise CatalogueError(f"{where} : thème inconnu « {indicator.theme} ».")
         if indicator.direction not in DIRECTIONS:
-            raise CatalogueError(f"{where} : sens de lecture inconnu « {indicator.direction} ».")
+            raise CatalogueError(f"{where} : sens de lecture inconnu « {indicator.direction} ».")
         unknown = [s for s in indicator.sources if s not in sources]
         if unknown:
-            raise CatalogueError(f"{where} : source inconnue « {unknown[0]} ».")
+            raise CatalogueError(f"{where} : source inconnue « {unknown[0]} ».")
         if (indicator.denominator is None) != (indicator.scale is None):
-            raise CatalogueError(f"{where} : un dénominateur va avec un multiplicateur.")
+            raise CatalogueError(f"{where} : un dénominateur va avec un multiplicateur.")
     return MappingProxyType(every)

@@ -57,6 +57,9 @@ _SAINTS: Final[Mapping[str, str]] = {
     "stes": "saintes",
 }
 
+_ACCENTS: Final = re.compile(r"[\u0300-\u036f]+")
+_NOT_A_WORD: Final = re.compile(r"[^a-z0-9]+")
+
 _CODE: Final = re.compile(r"(?:0[1-9]|[1-8]\d|9[0-5]|2[AB])\d{3}|9[78]\d{3}|99999")
 
 
@@ -124,10 +127,8 @@ def fold_name(text: str) -> str:
     ``"L’Haÿ-les-Roses"`` gives ``"l hay les roses"``, ``"St Cirq"`` gives ``"saint cirq"``.
     """
     plain = text.lower().replace("œ", "oe").replace("æ", "ae")
-    letters = "".join(
-        c for c in unicodedata.normalize("NFKD", plain) if not unicodedata.combining(c)
-    )
-    words = re.sub(r"[^a-z0-9]+", " ", letters).split()
+    letters = _ACCENTS.sub("", unicodedata.normalize("NFKD", plain))
+    words = _NOT_A_WORD.sub(" ", letters).split()
     return " ".join(_SAINTS.get(word, word) for word in words)
 
 
@@ -334,6 +335,11 @@ def carry(
         The columns of ``by`` and ``sums``, sorted by ``by``, one line a key.
     CarryReport
         How many lines were carried, and how many lost.
+
+    Notes
+    -----
+    A file that has both Paris, Lyon or Marseille and their arrondissements counts them
+    twice: leave out one or the other before.
     """
     kept, report = _carried(frame, passage, sums=sums, label=label, exact=False)
     totals = kept.groupby(list(by), as_index=False, observed=True, dropna=False)[list(sums)]

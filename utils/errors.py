@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from utils.formats import typographic
+
 __all__ = [
     "ArchiveError",
     "BookError",
@@ -33,15 +35,15 @@ class PvdError(Exception):
     message : str
         What happened and where, one French sentence.
     hint : str, optional
-        What to do next, one French sentence.
+        What to do next, one French sentence. French spaces are set in both.
     """
 
     exit_code = 2
 
     def __init__(self, message: str, *, hint: str = "") -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+        self.message = typographic(message)
+        self.hint = typographic(hint)
+        super().__init__(self.message)
 
     def __str__(self) -> str:
         return f"{self.message} {self.hint}".strip()

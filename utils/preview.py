@@ -81,11 +81,7 @@ def build_preview(root: Path, site: Path) -> None:
     site.mkdir(parents=True)
     for page in pages:
         _write(site, page, labels, sections, pages, config)
-    for pattern in ("figures/*", "robots.txt"):
-        for file in root.glob(pattern):
-            target = site / file.relative_to(root)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(file, target)
+        _copy_files(root, site, page)
 
 
 def _sections(chapters: list[Any]) -> Iterator[tuple[str, list[str]]]:
@@ -113,7 +109,7 @@ def _execute(root: Path, page: _Page) -> None:
         notebook.cells[0].source = notebook.cells[0].source.strip()[match.end() :]
     page.title = str(front.get("title", path.stem))
     if any(cell.cell_type == "code" for cell in notebook.cells):
-        _run(notebook, path)
+        _run(notebook, path, root)
     page.markdown = "\n\n".join(_rendered(cell) for cell in notebook.cells)
 
 
@@ -132,14 +128,18 @@ def _as_notebook(text: str) -> nbformat.NotebookNode:
     return notebook
 
 
-def _run(notebook: nbformat.NotebookNode, path: Path) -> None:
+def _run(notebook: nbformat.NotebookNode, path: Path, root: Path) -> None:
     client = NotebookClient(
         notebook,
         timeout=CELL_LIMIT_S,
         kernel_name="python3",
         resources={"metadata": {"path": str(path.parent)}},
     )
-    environment = {**os.environ, "PVD_DOCUMENT": path.name}
+    environment = {
+        **os.environ,
+        "PVD_DOCUMENT": path.name,
+        "PVD_FIGURES_DIR": str(root / "figures"),
+    }
     try:
         client.execute(env=environment)
     except CellExecutionError as error:
@@ -289,3 +289,15 @@ def _write(
     target = site / page.target
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(text, encoding="utf-8")
+
+
+def _copy_files(root: Path, site: Path, page: _Page) -> None:
+    """Copy the images and tables that a page shows or offers."""
+    text = (site / page.target).read_text(encoding="utf-8")
+    for found in re.findall(r'(?:src|href)="([^":#?]+)"', text):
+        relative = Path(os.path.normpath(Path(page.source).parent / html.unescape(found)))
+        inside = not relative.is_absolute() and ".." not in relative.parts
+        if inside and relative.suffix != ".html" and (root / relative).is_file():
+            target = site / relative
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(root / relative, target)

@@ -17,10 +17,12 @@ from pathlib import Path
 from typing import Any, Final
 
 import geopandas as gpd
+import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.dataset as ds
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from utils.catalogue import DATA, load_indicators_catalogue
 from utils.communes import fold_name
@@ -219,15 +221,37 @@ def load_indicators(
             hint=f"Vouliez-vous dire : {', '.join(near)} ?" if near else "",
         )
     groups = sorted({str(catalogue[i].build["table"]) for i in wanted})
-    condition = ds.field("indicator").isin(wanted)
+    kept = {"indicator": wanted}
     if codes is not None:
-        condition &= ds.field("code").isin(list(codes))
-    if years is not None:
-        condition &= ds.field("year").isin([int(y) for y in years])
-    files = [_path(f"indicators_{group}") for group in groups]
-    frame = ds.dataset(files).to_table(filter=condition).to_pandas()
+        kept["code"] = list(codes)
+    parts = []
+    for group in groups:
+        table = _indicator_group(group)
+        mask = np.ones(len(table), dtype=bool)
+        for column, values in kept.items():
+            mask &= _is_in(table, column, values)
+        if years is not None:
+            mask &= np.isin(table["year"].to_numpy(), [int(year) for year in years])
+        parts.append(table.filter(mask).to_pandas(ignore_metadata=True))
+    frame = pd.concat(parts, ignore_index=True)
+    frame = frame.astype({"code": "str", "indicator": "str", "status": "str"})
     frame = frame.sort_values(["indicator", "year", "code"], ignore_index=True)
     return _with_rates(frame) if rates else frame
+
+
+@lru_cache(maxsize=len(INDICATOR_GROUPS))
+def _indicator_group(group: str) -> pa.Table:
+    """Return a file of indicators, its texts kept as numbers of a dictionary."""
+    words = ["code", "indicator", "status"]
+    return pq.read_table(_path(f"indicators_{group}"), read_dictionary=words).combine_chunks()
+
+
+def _is_in(table: pa.Table, column: str, values: Sequence[str]) -> NDArray[np.bool_]:
+    """Tell which lines have one of some words, by looking at the dictionary only."""
+    words = table[column].combine_chunks()
+    hit = pc.is_in(words.dictionary, value_set=pa.array(values, words.dictionary.type))
+    mask: NDArray[np.bool_] = hit.to_numpy(zero_copy_only=False)[words.indices.to_numpy()]
+    return mask
 
 
 def _with_rates(frame: pd.DataFrame) -> pd.DataFrame:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 from matplotlib.figure import Figure
 
-from utils.formats import number, percent
-from utils.publish import MarkdownBlock, publish
+from utils.formats import number, percent, typographic
+from utils.publish import MarkdownBlock, publish, publish_table
 
-__all__ = ["Story", "publish_story", "ratio_words", "share_below"]
+__all__ = ["Story", "publish_frame", "publish_story", "ratio_words", "share_below"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,3 +81,18 @@ def publish_story(story: Story, *, id: str) -> MarkdownBlock:  # noqa: A002
         sources=list(story.sources),
         note=story.note,
     )
+
+
+def publish_frame(
+    frame: pd.DataFrame,
+    *,
+    id: str,  # noqa: A002
+    caption: str,
+    sources: Sequence[str],
+    otherwise: str,
+    decimals: int | Mapping[str, int] = 0,
+) -> MarkdownBlock:
+    """Publish a table, or the sentence ``otherwise`` when it has no line for this town."""
+    if frame.empty:
+        return MarkdownBlock(typographic(otherwise))
+    return publish_table(frame, id=id, caption=caption, sources=sources, decimals=decimals)

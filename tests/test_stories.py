@@ -1,0 +1,117 @@
+"""What the book says: sentences and figures of any town, the most awkward ones included."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import pandas as pd
+import pytest
+
+from utils import tables
+from utils.stories import catalogue_pages, commerce, towns
+from utils.stories.common import Story, ratio_words, share_below
+
+#: Golden towns, the smallest and largest PVD, overseas, Corsica, a commune nouvelle, a town
+#: that lacks a density level, and a town outside the programme.
+TOWNS = [
+    "46127", "01306", "54397", "30133", "50076", "52247", "97128", "97602", "2B096", "01033",
+    "11339",
+]  # fmt: skip
+
+
+@pytest.fixture(params=TOWNS)
+def town(request: pytest.FixtureRequest) -> pd.Series:
+    return tables.load_town(request.param)
+
+
+def checked(story: Story) -> Story:
+    assert story.caption
+    assert story.alt
+    assert len(story.drawn)
+    assert "nan" not in f"{story.caption} {story.alt} {story.note}".lower().split()
+    return story
+
+
+@pytest.mark.parametrize("make", [commerce.families, commerce.evolution, towns.spread])
+def test_every_figure_can_be_drawn_for_every_town(
+    town: pd.Series, make: Callable[[pd.Series], Story]
+) -> None:
+    story = checked(make(town))
+    assert town["name"] in story.caption
+
+
+def test_every_sentence_can_be_written_for_every_town(town: pd.Series) -> None:
+    for text in (towns.identity(town), commerce.summary(town), commerce.basket_sentence(town)):
+        assert text.endswith(".")
+        assert "nan" not in text.lower().split()
+        assert "'" not in text.replace(town["name"], "")
+        assert " %" not in text  # a plain space before the sign
+        assert " :" not in text
+
+
+def test_the_table_of_types_has_one_line_a_type(town: pd.Series) -> None:
+    frame = commerce.types(town)
+    assert len(frame) == 37
+    assert frame["PVD moins fournies (%)"].dropna().between(0, 100).all()
+
+
+def test_the_families_add_up_to_the_shops(town: pd.Series) -> None:
+    total = tables.load_indicators("nb_commerces", codes=[town["code"]], years=[2018])["value"]
+    assert commerce.types(town)["Nombre"].sum() == total.item()
+
+
+def test_missing_needs_of_the_smallest_town() -> None:
+    missing = commerce.missing_needs(tables.load_town("52247"))
+    assert "boulangerie" in set(missing["Besoin"])
+    assert missing["PVD sans"].is_monotonic_increasing
+    assert commerce.missing_needs(tables.load_town("46127")).empty
+
+
+def test_figures_of_the_programme() -> None:
+    for make in (towns.sizes, towns.map_of_programme):
+        assert len(checked(make()).drawn) == 1646
+    checked(towns.vacancy_and_growth(tables.load_town("46127")))
+
+
+def test_tables_of_the_programme_count_every_town() -> None:
+    for frame in (towns.density_table(), towns.role_table(), towns.regions_table()):
+        assert frame["Villes"].sum() == 1646
+
+
+def test_five_findings_with_computed_numbers() -> None:
+    findings = towns.findings()
+    assert len(findings) == 5
+    assert "1\u202f646" in findings[0]
+    assert "7\u202f424" in findings[1]  # PVD bakeries in 2024, summed from the raw file
+    assert all("n. d." not in finding for finding in findings)
+
+
+def test_rank_counts_ties_for_one_half() -> None:
+    assert share_below(pd.Series([0.0, 0.0, 1.0, None]), 0.0) == pytest.approx(100 / 3)
+    assert share_below(pd.Series([1.0, 2.0]), 3.0) == 100
+    assert math.isnan(share_below(pd.Series([], dtype=float), 1.0))
+
+
+@pytest.mark.parametrize(
+    ("own", "reference", "words"),
+    [
+        (1.05, 1.0, "proche de la médiane"),
+        (3.0, 1.0, "3,0 fois la médiane"),
+        (0.5, 1.0, "50\u00a0% en dessous de la médiane"),
+        (1.5, 1.0, "50\u00a0% au-dessus de la médiane"),
+        (0.0, 0.0, "égal à la médiane"),
+        (1.0, 0.0, "au-dessus d’une médiane nulle"),
+        (math.nan, 1.0, "non comparable"),
+    ],
+)
+def test_words_of_a_ratio(own: float, reference: float, words: str) -> None:
+    assert ratio_words(own, reference) == words
+
+
+def test_catalogue_pages_hold_every_entry() -> None:
+    page = catalogue_pages.sources_markdown()
+    assert "#src-bpe-2018" in page
+    assert catalogue_pages.indicators_markdown().count("](sources.qmd#src-") > 120
+    assert catalogue_pages.tables_markdown().count("`indicators_") == 5
+    assert catalogue_pages.data_date() == "27 avril 2026"
