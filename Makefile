@@ -1,8 +1,9 @@
 # Les deux commandes : « make book » et « make test ». Le reste s’en déduit.
-PYTHON ?= python3
+# Le premier Python assez récent ; « make PYTHON=… book » en impose un autre.
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+  $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 VENV := .venv
 BIN := $(VENV)/bin
-VILLE ?= 46127
 
 .PHONY: book test check data lab doctor bench lock clean venv
 
@@ -34,15 +35,18 @@ venv: $(VENV)/.complet
 
 # L’environnement vient du verrou, empreintes vérifiées ; le témoin dit qu’il est complet.
 $(VENV)/.complet: requirements.lock pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-	  { echo "Il faut Python 3.11 ou plus récent : $$($(PYTHON) --version). Indiquez-le par make PYTHON=python3.12 …" >&2; exit 2; }
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@test -n "$(PYTHON)" || { echo "Il faut Python 3.11 ou plus récent, et aucun n’a été trouvé." \
+	  "S’il est ailleurs : make PYTHON=/chemin/de/python3.12 …" >&2; exit 2; }
 	@if command -v uv >/dev/null; then \
+	  { test -x $(BIN)/python || uv venv --quiet --python $(PYTHON) $(VENV); } && \
 	  uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock && \
-	  uv pip install --quiet --python $(BIN)/python --no-deps -e .; \
+	  uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .; \
 	else \
-	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock && \
-	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .; \
+	  { test -x $(BIN)/python || $(PYTHON) -m venv $(VENV); } && \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+	    -r requirements.lock && \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps \
+	    --no-build-isolation -e .; \
 	fi
 	@touch $@
 

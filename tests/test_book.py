@@ -1,152 +1,169 @@
-"""Building a book: what passes, what fails and how it is said, with Quarto and without."""
+"""Building the book: with Quarto, without, and what stops it."""
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable
+import sys
 from pathlib import Path
 
 import pytest
-import yaml
+from small_book import write_book
 
 from utils import book
+from utils.book import BookReport, build_book, faults_of_log, find_quarto
 from utils.errors import BookError
-from utils.stories.catalogue_pages import data_date
+from utils.preview import BANNER
 
-CONFIG = """
-project:
-  type: book
-  output-dir: _book
-lang: fr
-book:
-  title: "Petit livre"
-  chapters:
-    - index.qmd
-    - part: "Suite"
-      chapters:
-        - deux.qmd
-execute:
-  enabled: true
-format:
-  html:
-    html-math-method: mathml
-"""
-INDEX = """---
-title: "Un"
----
+# What the kernel's own libraries warn of is not this project's.
+pytestmark = pytest.mark.filterwarnings("default")
 
-Voir [la suite](deux.qmd), et @fig-point.
-
-```{python}
-#| echo: false
-from pathlib import Path
-from IPython.display import Markdown
-
-Path("point.svg").write_text(
-    '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><circle r="4"/></svg>'
-)
-Markdown('::: {#fig-point}\\n\\n![](point.svg){fig-alt="Un point"}\\n\\nUn point.\\n\\n:::')
-```
-"""
-TWO = "---\ntitle: Deux\n---\n\nRetour : [un](index.qmd).\n"
+needs_quarto = pytest.mark.skipif(find_quarto() is None, reason="quarto absent")
+BUILDERS = ["non", pytest.param("", marks=[needs_quarto, pytest.mark.slow])]
 
 
-@pytest.fixture
-def project(tmp_path: Path) -> Callable[..., Path]:
-    """Return a function that writes a small synthetic book."""
-
-    def write(index: str = INDEX, two: str = TWO) -> Path:
-        root = tmp_path / "livre"
-        root.mkdir(exist_ok=True)
-        (root / "_quarto.yml").write_text(CONFIG, encoding="utf-8")
-        (root / "index.qmd").write_text(index, encoding="utf-8")
-        (root / "deux.qmd").write_text(two, encoding="utf-8")
-        return root
-
-    return write
-
-
-QUARTO = pytest.param(
-    "",
-    id="quarto",
-    marks=[
-        pytest.mark.slow,
-        pytest.mark.skipif(shutil.which("quarto") is None, reason="quarto n’est pas installé"),
-    ],
-)
-
-
-@pytest.fixture(params=[QUARTO, pytest.param("non", id="aperçu")])
+@pytest.fixture(params=BUILDERS, ids=["aperçu", "quarto"])
 def kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    monkeypatch.setenv("PVD_QUARTO", request.param)
+    """Ask for the preview, then for the real book."""
+    if request.param:
+        monkeypatch.setenv("PVD_QUARTO", request.param)
     return "aperçu" if request.param else "quarto"
 
 
-def test_a_good_book_is_built_and_replaces_the_old_one(
-    kind: str, project: Callable[..., Path], tmp_path: Path
-) -> None:
-    output = tmp_path / "site"
-    output.mkdir()
-    (output / "ancien.html").write_text("ancien", encoding="utf-8")
-    root = project()
-    report = book.build_book(root, output=output)
-    assert report.kind == kind
-    assert report.pages == 2
-    assert {p.name for p in root.iterdir()} == {"_quarto.yml", "index.qmd", "deux.qmd"}
-    assert not (output / "ancien.html").exists()
-    text = (output / "index.html").read_text(encoding="utf-8")
-    assert 'alt="Un point"' in text
-    assert ("Aperçu" in text) == (kind == "aperçu")
-    assert str(output) in report.sentence()
-    assert [p.name for p in tmp_path.iterdir() if p.name.startswith(".livre")] == []
+def _files(root: Path) -> dict[str, bytes]:
+    return {p.relative_to(root).as_posix(): p.read_bytes() for p in root.rglob("*") if p.is_file()}
 
 
-@pytest.mark.parametrize(
-    ("index", "two", "message"),
-    [
-        (INDEX.replace("from pathlib", "1 / 0\nfrom pathlib"), TWO, "ZeroDivisionError"),
-        (INDEX.replace("@fig-point", "@fig-rien"), TWO, "fig-rien"),
-        (INDEX.replace("](deux.qmd)", "](trois.html)"), TWO, "trois.html"),
-        (INDEX, TWO + '\n![](absente.png){fig-alt="x"}\n', "absente.png"),
-        (INDEX + "\n![](point.svg)\n", TWO, "texte de remplacement"),
-    ],
-    ids=["cellule", "référence", "lien", "image", "texte de remplacement"],
-)
-def test_a_fault_fails_and_leaves_the_old_book(
-    kind: str, project: Callable[..., Path], tmp_path: Path, index: str, two: str, message: str
-) -> None:
-    output = tmp_path / "site"
-    output.mkdir()
-    (output / "index.html").write_text("ancien", encoding="utf-8")
-    with pytest.raises(BookError, match=message):
-        book.build_book(project(index, two), output=output)
-    assert (output / "index.html").read_text(encoding="utf-8") == "ancien"
+def test_a_sound_book_is_built_and_its_sources_are_untouched(tmp_path: Path, kind: str) -> None:
+    root = write_book(tmp_path / "sources")
+    before, seen = _files(root), []
+    report = build_book(root, output=root / "_book", progress=seen.append)
+    assert (report.kind, report.pages) == (kind, 3)
+    assert "notebooks/03_carnet.ipynb" in seen
+    text = (root / "_book" / "index.html").read_text(encoding="utf-8")
+    assert (BANNER in text) == (kind == "aperçu")
+    assert (root / "_book" / "figures" / "report.json").is_file()
+    after = {
+        name: content
+        for name, content in _files(root).items()
+        if not name.startswith(("_book/", "build/"))
+    }
+    assert after == before
+    left = {name for name in _files(root / "build") if name != "quarto.log"}
+    assert left == set()
 
 
-def test_the_log_of_quarto_is_read() -> None:
-    log = (
-        "Executing 'index.ipynb'\n  Cell 1/2...Done\n"
-        "[IPKernelApp] WARNING | Kernel is running over TCP without encryption.\n"
-        "WARN: Invalid URI '52 % des villes' in attribute 'alt' of element 'IMG'\n"
-        "WARN: Unable to resolve link target: trois.qmd\n"
-        "[WARNING] Could not fetch resource x.png\n"
-        "Output created: _book/index.html\n"
-    )
-    faults = book.faults_of_log(log)
-    assert len(faults) == 2
-    assert "trois.qmd" in faults[0]
+def test_every_fault_is_named_and_the_old_book_stays(tmp_path: Path, kind: str) -> None:
+    """The preview stops at the first fault of a source; Quarto tells them all at the end."""
+    faults = {
+        "[ancre](../index.qmd#nulle)": "index.html#nulle",
+        "![](https://example.org/loin.png)": "loin.png",
+        "```{python}\nimport warnings\nwarnings.warn('oh')\n```": "avertissement",
+    }
+    if kind == "quarto":
+        faults |= {
+            "Voir @fig-absente.": "@fig-absente",
+            "[lien](absent.qmd)": "absent.qmd",
+            "![Un texte](absente.png)": "absente.png",
+        }
+    root = write_book(tmp_path / "sources", second="\n\n".join(faults))
+    old = root / "_book"
+    old.mkdir()
+    (old / "index.html").write_text("l’ancien", encoding="utf-8")
+    with pytest.raises(BookError) as caught:
+        build_book(root, output=old)
+    for told in ("chapters/deux", *faults.values()):
+        assert told in caught.value.message
+    assert _files(old) == {"index.html": "l’ancien".encode()}
+    assert not list(root.glob(".livre-*"))
 
 
-def test_offline_says_why_there_is_no_quarto(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failing_cell_is_named(tmp_path: Path, kind: str) -> None:
+    root = write_book(tmp_path / "sources", cells=("[][3]  # fautive",))
+    with pytest.raises(BookError, match=r"03_carnet\.ipynb, (la )?cellule 3.*IndexError"):
+        build_book(root, output=root / "_book")
+    assert not (root / "_book").exists()
+
+
+def test_another_folder_is_never_replaced(tmp_path: Path) -> None:
+    root = write_book(tmp_path / "sources")
+    kept = tmp_path / "documents"
+    kept.mkdir()
+    (kept / "thèse.odt").write_text("trois ans")
+    for output in (kept, root, tmp_path):
+        with pytest.raises(BookError, match="n’est pas un livre"):
+            build_book(root, output=output)
+    assert (kept / "thèse.odt").is_file()
+
+
+# -- which builder ---------------------------------------------------------------------
+
+
+@pytest.fixture
+def no_quarto(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(book, "find_quarto", lambda: None)
+    monkeypatch.delenv("PVD_OFFLINE", raising=False)
     monkeypatch.delenv("PVD_QUARTO", raising=False)
+
+
+@pytest.mark.usefixtures("no_quarto")
+def test_offline_nothing_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PVD_OFFLINE", "1")
+    monkeypatch.setattr(book.subprocess, "run", lambda *a, **k: pytest.fail("rien à lancer"))
     assert book._install_quarto() == (
         None,
         "Quarto manque, et PVD_OFFLINE interdit de l’installer.",
     )
 
 
-def test_the_committed_variables_are_those_of_the_tables() -> None:
-    root = Path(book.__file__).resolve().parent.parent
-    committed = yaml.safe_load((root / "_variables.yml").read_text(encoding="utf-8"))
-    assert committed == {"date-donnees": data_date()}
+@pytest.mark.usefixtures("no_quarto")
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [
+        ("import sys; sys.exit('ERROR: pas de paquet')", "pas de paquet"),
+        ("import time; time.sleep(60)", "plus de 1 secondes"),
+    ],
+)
+def test_an_installation_that_fails_says_why(
+    monkeypatch: pytest.MonkeyPatch, code: str, told: str
+) -> None:
+    run = book.subprocess.run
+    monkeypatch.setattr(book, "INSTALL_LIMIT_S", 1)
+    monkeypatch.setattr(
+        book.subprocess, "run", lambda command, **k: run([sys.executable, "-c", code], **k)
+    )
+    found, why = book._install_quarto()
+    assert found is None
+    assert told in why
+
+
+def test_the_command_asked_for_comes_first(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PVD_QUARTO", str(tmp_path / "quarto"))
+    assert find_quarto() == str(tmp_path / "quarto")
+    monkeypatch.setenv("PVD_QUARTO", "non")
+    assert find_quarto() is None
+
+
+# -- words -----------------------------------------------------------------------------
+
+
+def test_the_log_is_read_with_its_pages() -> None:
+    log = [
+        "[1/2] index.qmd",
+        "[IPKernelApp] WARNING | Kernel is running over TCP without encryption.",
+        "[2/2] chapters/deux.qmd",
+        "WARN: Unable to resolve link target: chapters/absent.qmd",
+        "WARNING (main.lua:19094) Unknown var nada specified in a var shortcode.",
+        "WARN: chapters/deux.html: Unable to resolve crossref @fig-nope",
+        "WARN: Invalid URI 'Une part de 52 % des villes' in attribute 'alt'",
+    ]
+    assert faults_of_log(log) == [
+        f"chapters/deux.qmd : {log[3]}",
+        f"chapters/deux.qmd : {log[4]}",
+        log[5],
+    ]
+
+
+def test_the_report_is_a_french_sentence(tmp_path: Path) -> None:
+    report = BookReport("aperçu", tmp_path, 2, "Quarto manque.")
+    assert report.sentence() == (
+        f"L’aperçu est construit\u00a0: {tmp_path / 'index.html'} (2\u00a0pages). Quarto manque."
+    )

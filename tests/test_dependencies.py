@@ -45,6 +45,21 @@ def test_every_dependency_is_pinned_as_asked() -> None:
         assert any(Version(v) in requirement.specifier for v in versions), requirement
 
 
+def test_what_builds_the_package_is_pinned() -> None:
+    """The package is installed without build isolation, hence from the lock alone."""
+    system = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["build-system"]
+    for requirement in map(Requirement, system["requires"]):
+        (version,) = pins()[canonicalize_name(requirement.name)]
+        assert Version(version) in requirement.specifier
+
+
+def test_the_hooks_run_the_tools_of_the_lock() -> None:
+    hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))
+    revisions = {r["repo"].rpartition("/")[2]: r.get("rev", "") for r in hooks["repos"]}
+    for repository, name in (("ruff-pre-commit", "ruff"), ("nbstripout", "nbstripout")):
+        assert pins()[name] == [revisions[repository].removeprefix("v")]
+
+
 def test_every_pin_has_hashes() -> None:
     for block in blocks():
         assert re.search(r"--hash=sha256:[0-9a-f]{64}", block), block.splitlines()[0]

@@ -1,112 +1,156 @@
-"""The checks of the built pages see what a reader would."""
+"""The checks of the pages: each fault is found and named, a sound page has none."""
 
 from __future__ import annotations
 
+import socket
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from utils import sitecheck
 from utils.errors import BookError
+from utils.sitecheck import check_in_browser, check_site, find_browser, run
 
-PIXEL = (
-    b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x06\x00\x00\x00"
-    b"\x1f\x15\xc4\x89\x00\x00\x00\rIDATx\x9cc\xf8\xff\xff?\x00\x05\xfe\x02\xfe\xa75\x81\x84"
-    b"\x00\x00\x00\x00IEND\xaeB`\x82"
-)
+needs_browser = pytest.mark.skipif(find_browser() is None, reason="Chromium absent")
+PAGE = """<!DOCTYPE html>
+<html lang="{lang}"><head><meta charset="utf-8"><title>{title}</title>
+<link rel="icon" href="image.svg">{head}</head>
+<body><h1 id="haut">Titre</h1><img src="image.svg" alt="Un carré">{body}</body></html>
+"""
+SVG = '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><path d="M0 0h9v9H0z"/></svg>'
 
-GOOD = '<h1 id="haut">Ici</h1><img src="point.png" alt="un point"><a href="b.html#bas">là</a>'
-
-
-def page(body: str, *, lang: str = "fr", title: str = "Page") -> str:
-    return (
-        f'<!DOCTYPE html><html lang="{lang}"><head><meta charset="utf-8"><title>{title}</title>'
-        f'<link rel="icon" href="data:,"></head><body>{body}</body></html>'
-    )
+Make = Callable[..., Path]
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Path:
-    (tmp_path / "index.html").write_text(page(GOOD), encoding="utf-8")
-    (tmp_path / "b.html").write_text(page('<p id="bas">bas</p>'), encoding="utf-8")
-    (tmp_path / "point.png").write_bytes(PIXEL)
-    return tmp_path
+def make(tmp_path: Path) -> Make:
+    """Return a function that writes a synthetic site whose first page has a body."""
+
+    def write(body: str = "", *, head: str = "", lang: str = "fr", title: str = "Titre") -> Path:
+        folder = tmp_path / "site"
+        (folder / "chapters").mkdir(parents=True)
+        (folder / "image.svg").write_text(SVG)
+        (folder / "chapters" / "image.svg").write_text(SVG)
+        (folder / "data.csv").write_text("a\n1\n")
+        pages = {"index.html": (body, head), "chapters/deux.html": ('<p id="sec-deux">', "")}
+        for name, (text, top) in pages.items():
+            content = PAGE.format(body=text, head=top, lang=lang, title=title)
+            (folder / name).write_text(content, encoding="utf-8")
+        return folder
+
+    return write
 
 
-def test_a_good_site_has_no_fault(site: Path) -> None:
-    assert sitecheck.check_site(site) == []
+SOUND = """<a href="chapters/deux.html#sec-deux">suite</a> <a href="#haut">haut</a>
+<a href="">moi</a>
+<a href="data.csv" download>CSV</a> <a href="https://example.org/">dehors</a> <a href="#">x</a>
+<a href="/chapters/deux.html?q=1">absolu</a> <p>Écrire à equipe@exemple.fr.</p>
+<pre><code>::: {#fig-x} @fig-x ?@fig-x {{&lt; var x &gt;}}</code></pre>"""
+
+
+def test_a_sound_site_has_no_fault(make: Make) -> None:
+    assert check_site(make(SOUND)) == []
 
 
 @pytest.mark.parametrize(
-    ("body", "fault"),
+    ("body", "told"),
     [
-        ('<a href="absent.html">x</a>', "lien cassé vers absent.html"),
-        ('<a href="b.html#rien">x</a>', "ancre qui n’existe pas"),
-        ('<a href="#rien">x</a>', "ancre qui n’existe pas"),
-        ('<img src="absent.png" alt="x">', "image cassé vers absent.png"),
-        ('<img src="point.png">', "pas de texte de remplacement"),
-        ('<img src="point.png" alt=" ">', "pas de texte de remplacement"),
-        ("<p>voir ?@fig-rien</p>", "référence non résolue « ?@fig-rien »"),
-        ("<p>le ?var:date</p>", "référence non résolue"),
-        ('<script src="https://cdn.example/x.js"></script>', "chargé d’un autre site"),
-        ('<link rel="stylesheet" href="//cdn.example/x.css">', "chargé d’un autre site"),
+        ('<a href="absent.html">x</a>', "lien cassé, absent.html"),
+        ('<a href="../../../etc/hosts">x</a>', "lien cassé"),
+        ('<a href="chapters/deux.html#nulle">x</a>', "ancre qui n’existe pas"),
+        ('<a href="#nulle">x</a>', "ancre qui n’existe pas"),
+        ('<img src="absente.png" alt="Un texte">', "fichier cassé, absente.png"),
+        ('<img src="image.svg" alt=" ">', "pas de texte de remplacement"),
+        ('<img src="image.svg">', "pas de texte de remplacement"),
+        ('<img src="https://example.org/a.png" alt="x">', "img chargé d’un autre site"),
+        ('<script src="//example.org/a.js"></script>', "script chargé d’un autre site"),
+        ("<style>@import url('https://example.org/a.css');</style>", "style qui charge"),
+        ('<p style="background: url(//example.org/a.png)">', "style qui charge"),
+        ("<p>Voir ?@fig-absente.</p>", "?@fig-absente"),
+        ("<p>Voir @tbl-absent.</p>", "@tbl-absent"),
+        ("<p>Au ?var:date-donnees.</p>", "?var:date-donnees"),
+        ("<p>Au {{&lt; var date &gt;}}.</p>", "n’est pas résolu"),
+        ("<p>::: {#fig-x}</p>", "n’est pas résolu"),
+        ('<div class="cell-output cell-output-stderr">attention</div>', "avertissement"),
+        ('<p id="fig-x"></p><p id="fig-x"></p>', "« fig-x » est porté deux fois"),
+        ('<p id="sec-deux"></p>', "« sec-deux » est porté deux fois"),
     ],
 )
-def test_each_fault_is_seen(site: Path, body: str, fault: str) -> None:
-    (site / "index.html").write_text(page(body), encoding="utf-8")
-    faults = sitecheck.check_site(site)
-    assert len(faults) == 1
-    assert faults[0].startswith("index.html : ")
-    assert fault in faults[0]
+def test_a_fault_is_named(make: Make, body: str, told: str) -> None:
+    faults = [fault.replace("\u00a0", " ") for fault in check_site(make(body))]
+    assert len(faults) == 1, faults
+    assert told in faults[0]
+    assert "index.html" in faults[0]
 
 
-def test_language_and_title_are_asked(site: Path) -> None:
-    (site / "index.html").write_text(page("", lang="en", title=""), encoding="utf-8")
-    assert len(sitecheck.check_site(site)) == 2
-
-
-def test_an_empty_folder_is_a_fault(tmp_path: Path) -> None:
-    assert sitecheck.check_site(tmp_path) == [f"Aucune page dans {tmp_path}."]
-    with pytest.raises(BookError, match="make book"):
-        sitecheck.run(tmp_path, tmp_path)
-
-
-needs_browser = pytest.mark.skipif(
-    sitecheck.find_browser() is None, reason="navigateur absent : chromium n’est pas installé"
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [({"lang": "en"}, "français"), ({"title": " "}, "titre")],
 )
+def test_a_page_has_a_language_and_a_title(make: Make, values: dict[str, str], told: str) -> None:
+    faults = check_site(make(**values))
+    assert len(faults) == 2
+    assert all(told in fault for fault in faults)
+
+
+def test_a_style_sheet_and_a_font_from_elsewhere(make: Make) -> None:
+    folder = make(head='<link rel="stylesheet" href="https://example.org/a.css">')
+    (folder / "a.css").write_text('@font-face { src: url("https://example.org/a.woff2"); }')
+    assert ["link" in f or "a.woff2" in f for f in check_site(folder)] == [True, True]
+
+
+def test_the_site_map_tells_where_the_site_stands(make: Make) -> None:
+    folder = make('<a href="/livre/chapters/deux.html">x</a>')
+    assert len(check_site(folder)) == 1
+    (folder / "sitemap.xml").write_text("<loc>https://example.org/livre/index.html</loc>")
+    assert check_site(folder) == []
+
+
+def test_an_empty_folder_is_no_book(tmp_path: Path) -> None:
+    with pytest.raises(BookError, match="Aucun livre"):
+        check_site(tmp_path)
+
+
+# -- browser ---------------------------------------------------------------------------
 
 
 @pytest.mark.browser
 @needs_browser
-def test_the_browser_passes_a_good_site_and_keeps_screenshots(site: Path, tmp_path: Path) -> None:
-    assert sitecheck.check_in_browser(site, tmp_path / "art") == []
-    shots = {path.name for path in (tmp_path / "art" / "screenshots").iterdir()}
-    assert shots == {"index-1280.png", "index-375.png", "b-1280.png", "b-375.png"}
+def test_a_sound_site_is_shown_and_pictured(make: Make, tmp_path: Path) -> None:
+    wide = '<div style="overflow-x: auto"><div style="width: 3000px">large</div></div>'
+    assert run(make(SOUND + wide), tmp_path / "artefacts") == 0
+    shots = {p.name for p in (tmp_path / "artefacts" / "screenshots").iterdir()}
+    assert shots == {
+        f"{page}-{width}.png" for page in ("index", "chapters-deux") for width in (1280, 375)
+    }
 
 
 @pytest.mark.browser
 @needs_browser
 @pytest.mark.parametrize(
-    ("body", "fault"),
+    ("body", "told"),
     [
-        ("<script>console.error('aïe')</script>", "erreur de console : aïe"),
-        ("<script>throw new Error('aïe')</script>", "erreur de script"),
-        ('<div style="width: 2000px">large</div>', "plus large que l’écran"),
-        ('<img src="index.html" alt="pas une image">', "image non chargée"),
-        ('<img src="http://ailleurs.example/x.png" alt="x">', "demande refusée"),
+        ('<div id="trop" style="width: 900px">large</div>', "plus large que l’écran, div#trop"),
+        ('<img src="image.svg?" alt="x"><img src="absente.png" alt="x">', "image non montrée"),
+        ('<script>console.error("aïe")</script>', "erreur de console, aïe"),
+        ('<script>throw new Error("ouille")</script>', "ouille"),
+        ('<script>fetch("absent.json")</script>', "fichier absent (404), absent.json"),
+        ('<script>fetch("https://example.org/")</script>', "demande refusée"),
+        ('<script>fetch("http://localhost:PORT/")</script>', "demande refusée"),
     ],
 )
-def test_the_browser_sees_what_files_cannot_tell(
-    site: Path, tmp_path: Path, body: str, fault: str
+def test_what_only_a_browser_sees(make: Make, tmp_path: Path, body: str, told: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:  # not the server of the site
+        site = make(body.replace("PORT", str(other.getsockname()[1])))
+        faults = check_in_browser(site, tmp_path, widths=(375,))
+    assert any(told in fault.replace("\u00a0", " ") for fault in faults), faults
+
+
+def test_without_a_browser_the_error_says_what_to_install(
+    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (site / "b.html").write_text(page(body), encoding="utf-8")
-    faults = sitecheck.check_in_browser(site, tmp_path / "art", widths=(375,))
-    assert any(fault in found for found in faults), faults
-
-
-@pytest.mark.browser
-@needs_browser
-def test_what_scrolls_in_its_own_frame_is_not_too_wide(site: Path, tmp_path: Path) -> None:
-    wide = '<div style="overflow-x: auto"><div style="width: 2000px">large</div></div>'
-    (site / "b.html").write_text(page(wide), encoding="utf-8")
-    assert sitecheck.check_in_browser(site, tmp_path / "art", widths=(375,)) == []
+    monkeypatch.setattr(sitecheck, "find_browser", lambda: None)
+    with pytest.raises(BookError, match="Chromium") as caught:
+        check_in_browser(make(), tmp_path)
+    assert "chromium" in caught.value.hint

@@ -1,48 +1,69 @@
-"""Building the book: with Quarto where it is, else a plain preview that says so."""
+"""Build the book: with Quarto where it is, else a plain preview that says so.
+
+The build works on a copy of the sources, in ``build/``: nothing is written beside the
+chapters, every figure is drawn anew, and a build that fails leaves the old site as it is.
+"""
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import yaml
 
 from utils import preview
 from utils.errors import BookError
 from utils.formats import counted, typographic
-from utils.sitecheck import check_site
+from utils.sitecheck import check_site, pages_of
 from utils.sources import is_offline
 from utils.stories.catalogue_pages import data_date
 
 __all__ = ["BookReport", "build_book", "faults_of_log", "find_quarto"]
 
 #: Time that the installation of Quarto from PyPI may take, seconds.
-INSTALL_LIMIT_S: Final = 180
-#: Time that a render may take, seconds.
-RENDER_LIMIT_S: Final = 3600
+INSTALL_LIMIT_S: Final = 120
+#: Faults written out in an error; the others are counted.
+MAX_TOLD: Final = 20
 
-#: Lines of Quarto's log that a reader would see the effect of, though Quarto exits with 0.
-_FAULT: Final = re.compile(
-    r"unable to resolve|could not (be )?(find|found|fetch|resolve)|not found|\bERROR\b"
-    r"|^WARN(ING)?\b|\[WARNING\]",
-    re.IGNORECASE,
-)
-#: What the kernel says of itself on every start; and Quarto of a "%" in a text that it takes
-#: for an address ("52 % des villes" in an alternative text). No reader sees either.
-_HARMLESS: Final = re.compile(r"Kernel is running over TCP|Invalid URI '.*' in attribute 'alt'")
+#: Folders of the project that no page reads; a name with a dot first is left out as well.
+_NOT_COPIED: Final = ("_book", "artefacts", "build", "figures", "tests", "utils", "*.egg-info")
 _COLOURS: Final = re.compile(r"\x1b\[[0-9;]*m")
+#: Lines by which Quarto, its filters or pandoc tell of a fault; it may still exit with 0.
+_FAULT: Final = re.compile(r"^(?:WARN|ERROR|\[WARNING\])|Unable to resolve")
+#: Quarto takes the "%" of an alternative text for that of an address. No reader sees it.
+_HARMLESS: Final = re.compile(r"Invalid URI '.*' in attribute 'alt'")
+_PAGE: Final = re.compile(r"^\[\s*\d+/\d+\] (\S.*)$")
+_CELL: Final = re.compile(r"^\s*Cell (\d+)/\d+: '(.*?)'")
+_KERNEL_ERROR: Final = re.compile(r"^[A-Z]\w*(?:Error|Exception|Interrupt|Exit)\b.*:")
+
+Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
 class BookReport:
-    """What was built: ``quarto`` (the real book) or ``aperçu``, where, how many pages."""
+    """What was built.
+
+    Attributes
+    ----------
+    kind
+        ``"quarto"``, the real book, or ``"aperçu"``.
+    output
+        Folder of the site.
+    pages
+        How many pages it has.
+    why
+        Why it is a preview, one French sentence; empty for the real book.
+    """
 
     kind: str
     output: Path
@@ -52,10 +73,11 @@ class BookReport:
     def sentence(self) -> str:
         """Say it in French."""
         what = "Le livre est construit" if self.kind == "quarto" else "L’aperçu est construit"
-        tail = f" {self.why}" if self.why else ""
-        return typographic(
-            f"{what} : {self.output / 'index.html'} ({counted(self.pages, 'page')}).{tail}"
-        )
+        told = f"{what} : {self.output / 'index.html'} ({counted(self.pages, 'page')})."
+        return typographic(f"{told} {self.why}".strip())
+
+
+# -- Quarto ----------------------------------------------------------------------------
 
 
 def find_quarto() -> str | None:
@@ -66,8 +88,7 @@ def find_quarto() -> str | None:
     asked = os.environ.get("PVD_QUARTO", "").strip()
     if asked:
         return None if asked == "non" else asked
-    beside = Path(sys.executable).with_name("quarto")
-    return shutil.which("quarto") or (str(beside) if beside.is_file() else None)
+    return shutil.which("quarto") or shutil.which("quarto", path=str(Path(sys.executable).parent))
 
 
 def _install_quarto() -> tuple[str | None, str]:
@@ -76,24 +97,150 @@ def _install_quarto() -> tuple[str | None, str]:
         return None, "PVD_QUARTO demande l’aperçu."
     if is_offline():
         return None, "Quarto manque, et PVD_OFFLINE interdit de l’installer."
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "quarto-cli"]
+    if importlib.util.find_spec("pip"):
+        command = [sys.executable, "-m", "pip", "install", "--quiet", "quarto-cli"]
+    else:  # an environment made by uv
+        uv = shutil.which("uv", path=f"{Path(sys.executable).parent}{os.pathsep}{os.defpath}")
+        command = [uv or "uv", "pip", "install", "--python", sys.executable, "quarto-cli"]
+    failed = "Quarto manque, et son installation par le paquet quarto-cli a échoué : "
     try:
         done = subprocess.run(
-            command, capture_output=True, text=True, timeout=INSTALL_LIMIT_S, check=False
+            command,
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            timeout=INSTALL_LIMIT_S,
+            check=False,
         )
     except subprocess.TimeoutExpired:
-        return None, "Quarto manque, et son installation par quarto-cli a dépassé le délai."
-    beside = Path(sys.executable).with_name("quarto")
-    if done.returncode == 0 and beside.is_file():
-        works = subprocess.run(
-            [str(beside), "--version"], capture_output=True, timeout=INSTALL_LIMIT_S, check=False
+        return None, f"{failed}plus de {INSTALL_LIMIT_S} secondes."
+    except OSError as error:
+        return None, f"{failed}{error}."
+    found = find_quarto()
+    if done.returncode or not found:
+        lines = [line for line in done.stderr.splitlines() if line.strip()]
+        return None, f"{failed}{lines[-1].strip() if lines else 'aucune commande quarto'}."
+    if not quarto_version(found):
+        return None, f"{failed}la commande installée ne démarre pas."
+    return found, ""
+
+
+def quarto_version(quarto: str) -> str:
+    """Return the version that a ``quarto`` command gives, ``""`` when it does not work."""
+    try:
+        done = subprocess.run(
+            [quarto, "--version"], capture_output=True, text=True, timeout=60, check=False
         )
-        if works.returncode == 0:
-            return str(beside), ""
-    return None, "Quarto manque, et n’a pas pu être installé par quarto-cli."
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
 
 
-def build_book(root: Path, *, output: Path) -> BookReport:
+def _render(root: Path, site: Path, quarto: str, log: Path, progress: Progress | None) -> list[str]:
+    """Render with Quarto and keep its log; return the faults that it tells of."""
+    environment = {**os.environ, "QUARTO_PYTHON": sys.executable, "NO_COLOR": "1"}
+    environment["PVD_FIGURES_DIR"] = str(root / "figures")
+    lines: list[str] = []
+    with (
+        log.open("w", encoding="utf-8") as kept,
+        subprocess.Popen(
+            [quarto, "render", str(root), "--to", "html"],
+            cwd=root,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+        ) as process,
+    ):
+        for raw in process.stdout or ():
+            line = _COLOURS.sub("", raw.rstrip("\n"))
+            lines.append(line)
+            kept.write(f"{line}\n")
+            if progress and (page := _PAGE.match(line)):
+                progress(page[1])
+    if process.returncode:
+        raise BookError(
+            typographic(f"Quarto a échoué (code {process.returncode}) : {_failure(lines)}"),
+            hint=f"Le journal entier est dans {log}.",
+        )
+    if not (site / "index.html").is_file():
+        raise BookError("Quarto n’a écrit aucune page.", hint=f"Voir {log}.")
+    # Quarto lists the resources before the cells run, and would miss what they publish.
+    shutil.copytree(root / "figures", site / "figures", dirs_exist_ok=True)
+    return faults_of_log(lines)
+
+
+def _failure(lines: list[str]) -> str:
+    """Say where a render stopped: the page, the cell, the error."""
+    page = cell = ""
+    for line in lines:
+        if found := _PAGE.match(line):
+            page, cell = found[1], ""
+        elif found := _CELL.match(line):
+            cell = found[1]
+    errors = [line for line in lines if _KERNEL_ERROR.match(line) or line.startswith("ERROR")]
+    told = " ".join(errors[-2:]) or " ".join(filter(None, lines[-3:]))
+    where = f"{page}, cellule {cell} : " if cell else f"{page} : " if page else ""
+    return f"{where}{told}"
+
+
+def faults_of_log(lines: list[str]) -> list[str]:
+    """Return what a log of Quarto tells of faults in the book, each with its page."""
+    faults, page = [], ""
+    for line in lines:
+        if found := _PAGE.match(line):
+            page = found[1]
+        elif _FAULT.search(line) and not _HARMLESS.search(line):
+            faults.append(f"{page} : {line}" if page and ".html:" not in line else line)
+    return faults
+
+
+def _faulty(faults: list[str]) -> BookError:
+    shown = [*faults[:MAX_TOLD], *(["…"] if len(faults) > MAX_TOLD else [])]
+    return BookError(
+        "\n".join([typographic(f"Le livre a {counted(len(faults), 'faute')} :"), *shown]),
+        hint="L’ancien livre est resté en place.",
+    )
+
+
+# -- the copy of the sources -----------------------------------------------------------
+
+
+@contextmanager
+def _stage(root: Path) -> Iterator[Path]:
+    """Copy the sources of the book to ``build/``; remove the copy in the end."""
+    build = root / "build"
+    build.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=build, prefix="livre-", ignore_cleanup_errors=True) as one:
+        copy = Path(one) / "sources"
+        shutil.copytree(root, copy, ignore=_left_out, symlinks=True)
+        (copy / "figures").mkdir()
+        _write_variables(root, copy)
+        yield copy
+
+
+def _left_out(folder: str, names: list[str]) -> set[str]:
+    left = shutil.ignore_patterns(*_NOT_COPIED, ".*", "__pycache__")(folder, names)
+    # The tables, and what was downloaded, are read in their place.
+    return left | ({"raw", "cache", "tables"} if Path(folder).name == "data" else set())
+
+
+def _write_variables(root: Path, copy: Path) -> None:
+    """Write what the pages quote and only the tables know."""
+    path = copy / "_variables.yml"
+    known: dict[str, Any] = yaml.safe_load(path.read_text("utf-8")) if path.is_file() else {}
+    if (root / "data" / "tables").is_dir():
+        known["date-donnees"] = data_date()
+    path.write_text(yaml.safe_dump(known, allow_unicode=True), encoding="utf-8")
+
+
+# -- the whole -------------------------------------------------------------------------
+
+
+def build_book(root: Path, *, output: Path, progress: Progress | None = None) -> BookReport:
     """Build the book.
 
     Parameters
@@ -102,6 +249,8 @@ def build_book(root: Path, *, output: Path) -> BookReport:
         Folder of ``_quarto.yml``.
     output : Path
         Folder of the site, replaced in one step once the build is good.
+    progress : callable, optional
+        Told the source of each page as it begins.
 
     Returns
     -------
@@ -113,93 +262,39 @@ def build_book(root: Path, *, output: Path) -> BookReport:
         A cell fails, a link, a reference or an image is broken; the message says where.
         The old site is untouched.
     """
-    quarto = find_quarto()
-    why = ""
+    root, output = root.resolve(), output.resolve()
+    _check_output(root, output)
+    quarto, why = find_quarto(), ""
     if quarto is None:
         quarto, why = _install_quarto()
+    with _stage(root) as copy:
+        site, faults = copy / "_book", []
+        if quarto is None:
+            preview.build_preview(copy, site, progress=progress)
+        else:
+            faults = _render(copy, site, quarto, root / "build" / "quarto.log", progress)
+        if faults := [*faults, *check_site(site)]:
+            raise _faulty(faults)
+        pages = len(pages_of(site))
+        _swap(site, output)
+    return BookReport("quarto" if quarto else "aperçu", output, pages, why)
+
+
+def _check_output(root: Path, output: Path) -> None:
+    """Refuse to replace a folder that is not an earlier book."""
+    held = output.is_dir() and any(output.iterdir()) and not (output / "index.html").is_file()
+    if root.is_relative_to(output) or held or output.is_file():
+        raise BookError(
+            typographic(f"« {output} » existe et n’est pas un livre construit."),
+            hint="Donnez un autre dossier, ou videz celui-ci.",
+        )
+
+
+def _swap(site: Path, output: Path) -> None:
+    """Put the new site in the place of the old one."""
     output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=".livre-") as folder:
-        source, site = Path(folder) / "source", Path(folder) / "site"
-        _copy_source(root, source)
-        if quarto is None:
-            preview.build_preview(source, site)
-        else:
-            _render(source, site, quarto)
-        faults = check_site(site)
-        if faults:
-            raise BookError(
-                f"Le livre a {counted(len(faults), 'faute')} : {' '.join(faults[:20])}",
-                hint="L’ancien livre est resté en place.",
-            )
-        pages = len([p for p in site.rglob("*.html") if "site_libs" not in p.parts])
-        _swap(site, output, Path(folder))
-    return BookReport("aperçu" if quarto is None else "quarto", output, pages, why)
-
-
-#: What the pages do not need: results, environments, code (imported from where it is).
-_NOT_SOURCE: Final = (
-    ".*", "_book", "figures", "artefacts", "data", "utils", "tests", "build", "*.egg-info",
-)  # fmt: skip
-
-
-def _copy_source(root: Path, source: Path) -> None:
-    """Copy the pages to a place of their own: building them changes nothing in the tree.
-
-    The copy has no figure yet, so each one in the book is of this build; and it has what
-    the pages quote and only the tables know.
-    """
-    shutil.copytree(root, source, ignore=shutil.ignore_patterns(*_NOT_SOURCE))
-    text = yaml.safe_dump({"date-donnees": data_date()}, allow_unicode=True)
-    (source / "_variables.yml").write_text(text, encoding="utf-8")
-
-
-def _swap(site: Path, output: Path, folder: Path) -> None:
-    """Put the new site in the place of the old one."""
-    if output.exists():
-        output.rename(folder / "old")
-    site.rename(output)
-
-
-def _render(source: Path, site: Path, quarto: str) -> None:
-    """Render with Quarto, and read its log."""
-    environment = {
-        **os.environ,
-        "QUARTO_PYTHON": sys.executable,
-        "PVD_FIGURES_DIR": str(source / "figures"),
-        "NO_COLOR": "1",
-    }
-    command = [quarto, "render", str(source), "--to", "html", "--output-dir", str(site)]
-    try:
-        done = subprocess.run(
-            command,
-            cwd=source,
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=RENDER_LIMIT_S,
-            check=False,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise BookError("Quarto n’a pas fini dans le délai.") from error
-    log = _COLOURS.sub("", done.stdout)
-    faults = faults_of_log(log)
-    if done.returncode != 0 or not (site / "index.html").is_file():
-        raise BookError(
-            f"Quarto a échoué (code {done.returncode}) : {log.strip()[-3000:]}",
-            hint="Corrigez la cellule ou la page nommée ci-dessus.",
-        )
-    if faults:
-        raise BookError(
-            f"Quarto signale {counted(len(faults), 'faute')} : {' | '.join(faults[:20])}",
-            hint="L’ancien livre est resté en place.",
-        )
-
-
-def faults_of_log(log: str) -> list[str]:
-    """Return the lines of a log of Quarto that tell of a fault in the book."""
-    return [
-        line.strip()
-        for line in log.splitlines()
-        if _FAULT.search(line) and not _HARMLESS.search(line)
-    ]
+        new = Path(shutil.move(site, Path(folder) / "new"))
+        if output.exists():
+            output.rename(Path(folder) / "old")
+        new.rename(output)

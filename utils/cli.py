@@ -76,7 +76,9 @@ def build_the_book(
     faults = tables.verify_tables()
     if faults:
         raise BookError(" ".join(faults), hint="Reconstruisez-les avec « pvd data ».")
-    report = book.build_book(ROOT, output=output)
+    report = book.build_book(
+        ROOT, output=output, progress=lambda page: err.print(f"Page {page}…", highlight=False)
+    )
     out.print(report.sentence(), highlight=False, soft_wrap=True)
 
 

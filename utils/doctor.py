@@ -60,7 +60,7 @@ def _packages(root: Path) -> Finding:
     lock = root / "requirements.lock"
     if not lock.is_file():
         return Finding("paquets", False, "Le verrou requirements.lock manque.")
-    pins = re.findall(r"^([A-Za-z0-9._-]+)==([^ ;\\]+)([^\\\n]*)", lock.read_text(), re.MULTILINE)
+    pins = re.findall(r"^([\w.-]+)==([^\s;\\]+)([^\\\n]*)", lock.read_text(), re.MULTILINE)
     wrong = []
     for name, version, marker in pins:
         try:

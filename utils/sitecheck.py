@@ -11,55 +11,96 @@ import http.server
 import re
 import shutil
 import threading
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote, urlsplit
 
 from bs4 import BeautifulSoup
-from playwright.sync_api import Browser, ConsoleMessage, Page, Route, sync_playwright
-from playwright.sync_api import Error as BrowserError
 from rich.console import Console
 
 from utils.errors import BookError
+from utils.formats import counted, join_words, typographic
 
-__all__ = ["WIDTHS", "check_in_browser", "check_site", "find_browser", "run"]
+if TYPE_CHECKING:  # playwright is of the development extra
+    from playwright.sync_api import Browser, ConsoleMessage, Request, Response, Route
+
+__all__ = ["WIDTHS", "check_in_browser", "check_site", "find_browser", "pages_of", "run"]
 
 #: Widths at which the pages are looked at, CSS pixels: a desktop and a phone.
 WIDTHS: Final = (1280, 375)
 
 _BROWSERS: Final = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
-#: What Quarto or a preview leaves where a reference did not resolve.
-_RESIDUE: Final = re.compile(r"\?@(fig|tbl|sec)-[\w-]+|\?(var|meta):[\w-]+|\?quarto-[\w-]+")
+#: What Quarto or the preview leaves in a text where something did not resolve.
+_RESIDUE: Final = re.compile(
+    r"\?@?(?:fig|tbl|sec|eq|lst)-[\w-]+|(?<![\w.])@(?:fig|tbl|sec|eq|lst)-[\w-]+"
+    r"|\?(?:var|meta|env|quarto)[:-][\w.-]+|\{\{<[^}]*|^:{3,}.*",
+    re.MULTILINE,
+)
+_LABEL: Final = re.compile(r"(?:fig|tbl|sec|eq|lst)-[\w-]+")
+_ELSEWHERE: Final = re.compile(r"(?:https?:)?//", re.IGNORECASE)
+_CSS_ELSEWHERE: Final = re.compile(
+    r"""(?:@import\s+|url\()\s*(?:url\()?["']?((?:https?:)?//[^"')\s;]+)""", re.IGNORECASE
+)
+_LOADED_RELATIONS: Final = frozenset(
+    {"stylesheet", "preload", "modulepreload", "prefetch", "icon", "preconnect", "dns-prefetch"}
+)
 
 
 # --------------------------------------------------------------------------- files
+
+
+def pages_of(folder: Path) -> list[Path]:
+    """Return the pages of a site, but for the fragments of its libraries, sorted.
+
+    Raises
+    ------
+    BookError
+        The folder holds no book.
+    """
+    pages = [p for p in sorted(folder.rglob("*.html")) if "site_libs" not in p.parts]
+    if folder / "index.html" not in pages:
+        raise BookError(
+            typographic(f"Aucun livre construit dans {folder}."),
+            hint="Construisez-le avec «\u00a0make book\u00a0».",
+        )
+    return pages
 
 
 def check_site(folder: Path) -> list[str]:
     """Check the files of a site; return one French sentence a fault.
 
     Internal links and anchors, images and their alternative text, references left
-    unresolved, language and title of each page, and what would be loaded from elsewhere.
+    unresolved, labels carried twice, warnings shown, language and title of each page, and
+    what would be loaded from elsewhere.
+
+    Raises
+    ------
+    BookError
+        The folder holds no book.
     """
     pages = {
         path: BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
-        for path in sorted(folder.rglob("*.html"))
-        if "site_libs" not in path.parts
+        for path in pages_of(folder)
     }
-    if not pages:
-        return [f"Aucune page dans {folder}."]
     anchors = {
-        path: {str(tag["id"]) for tag in soup.find_all(id=True)} for path, soup in pages.items()
+        path: [str(tag["id"]) for tag in soup.find_all(id=True)] for path, soup in pages.items()
     }
     faults: list[str] = []
     for path, soup in pages.items():
-        name = path.relative_to(folder).as_posix()
-        faults += [f"{name} : {fault}" for fault in _page_faults(soup)]
-        faults += [f"{name} : {f}" for f in _link_faults(soup, path, folder, anchors)]
-    return faults
+        links = _link_faults(soup, path, folder, anchors)  # before the code is taken off
+        found = [*links, *_page_faults(soup), *_text_faults(soup)]
+        faults += _told(path.relative_to(folder), found)
+    for sheet in sorted(folder.rglob("*.css")):
+        faults += _told(sheet.relative_to(folder), _style_faults(sheet.read_text("utf-8")))
+    return faults + _shared_labels(folder, anchors)
+
+
+def _told(page: Path, faults: Iterable[str]) -> list[str]:
+    return [typographic(f"{page.as_posix()} : {fault}") for fault in dict.fromkeys(faults)]
 
 
 def _page_faults(soup: BeautifulSoup) -> Iterator[str]:
@@ -68,21 +109,54 @@ def _page_faults(soup: BeautifulSoup) -> Iterator[str]:
         yield "la langue de la page n’est pas le français."
     if soup.title is None or not soup.title.get_text(strip=True):
         yield "la page n’a pas de titre."
-    for match in sorted({m.group() for m in _RESIDUE.finditer(soup.get_text(" "))}):
-        yield f"référence non résolue « {match} »."
     for image in soup.find_all("img"):
         if not str(image.get("alt") or "").strip():
             yield f"l’image {_short(str(image.get('src')))} n’a pas de texte de remplacement."
-    loaded = [(tag, "src") for tag in soup.find_all(["script", "img", "iframe", "source"])]
+    loaded = [(tag, "src") for tag in soup.find_all(src=True)]
     loaded += [
         (tag, "href")
         for tag in soup.find_all("link")
-        if {"stylesheet", "preload", "icon"} & set(tag.get("rel") or [])
+        if _LOADED_RELATIONS & set(tag.get("rel") or [])
     ]
     for tag, attribute in loaded:
         address = str(tag.get(attribute) or "")
-        if re.match(r"(https?:)?//", address):
+        if _ELSEWHERE.match(address):
             yield f"{tag.name} chargé d’un autre site : {_short(address)}."
+    styles = [tag.get_text() for tag in soup.find_all("style")]
+    styles += [str(tag["style"]) for tag in soup.find_all(style=True)]
+    yield from _style_faults("\n".join(styles))
+
+
+def _text_faults(soup: BeautifulSoup) -> Iterator[str]:
+    """Find what a reader would see unresolved; takes the code off the page to read it."""
+    if soup.select_one(".cell-output-stderr"):
+        yield "une cellule montre un avertissement au lecteur."
+    for tag in soup.find_all(["pre", "code", "script", "style", "math"]):
+        tag.decompose()
+    for found in _RESIDUE.findall(soup.get_text("\n")):
+        yield f"« {found.strip()} » n’est pas résolu."
+
+
+def _style_faults(style: str) -> Iterator[str]:
+    for address in _CSS_ELSEWHERE.findall(style):
+        yield f"style qui charge un autre site : {_short(address)}."
+
+
+def _shared_labels(folder: Path, anchors: Mapping[Path, Sequence[str]]) -> list[str]:
+    """Find the labels carried twice: a reference to them is ambiguous."""
+    holders: dict[str, list[Path]] = defaultdict(list)
+    for page, ids in anchors.items():
+        for label in filter(_LABEL.fullmatch, ids):
+            holders[label].append(page.relative_to(folder))
+    return [
+        typographic(f"L’identifiant « {label} » est porté deux fois : {_names(pages)}.")
+        for label, pages in holders.items()
+        if len(pages) > 1
+    ]
+
+
+def _names(pages: Sequence[Path]) -> str:
+    return join_words([page.as_posix() for page in pages])
 
 
 def _short(address: str) -> str:
@@ -95,35 +169,39 @@ def _base_path(folder: Path) -> str:
     The page of errors links to the others by their whole path, which the site map tells.
     """
     sitemap = folder / "sitemap.xml"
-    found = (
-        re.search(r"<loc>([^<]+)/index\.html</loc>", sitemap.read_text())
-        if sitemap.is_file()
-        else None
-    )
+    text = sitemap.read_text(encoding="utf-8") if sitemap.is_file() else ""
+    found = re.search(r"<loc>([^<]+)/index\.html</loc>", text)
     return urlsplit(found.group(1)).path.rstrip("/") if found else ""
 
 
 def _link_faults(
-    soup: BeautifulSoup, page: Path, folder: Path, anchors: dict[Path, set[str]]
+    soup: BeautifulSoup, page: Path, folder: Path, anchors: Mapping[Path, Sequence[str]]
 ) -> Iterator[str]:
-    root = _base_path(folder)
+    base, whole = _base_path(folder), folder.resolve()
     targets = [(str(tag["href"]), "lien") for tag in soup.find_all("a", href=True)]
-    targets += [(str(tag["src"]), "image") for tag in soup.find_all("img", src=True)]
+    targets += [(str(tag["src"]), "fichier") for tag in soup.find_all(src=True)]
+    targets += [
+        (str(tag["href"]), "fichier")
+        for tag in soup.find_all("link", href=True)
+        if _LOADED_RELATIONS & set(tag.get("rel") or [])
+    ]
     for target, kind in dict.fromkeys(targets):
         parts = urlsplit(target)
         if parts.scheme or parts.netloc or target in {"#", ""}:
             continue
         local = unquote(parts.path)
-        if root and local.startswith(f"{root}/"):
-            local = local.removeprefix(root)
-        base = folder / local.lstrip("/") if local.startswith("/") else page.parent / local
-        found = (base if local else page).resolve()
+        if base and local.startswith(f"{base}/"):
+            local = local.removeprefix(base)
+        start = folder / local.lstrip("/") if local.startswith("/") else page.parent / local
+        found = (start if local else page).resolve()
         if found.is_dir():
             found = found / "index.html"
-        if not found.is_file():
-            yield f"{kind} cassé vers {_short(target)}."
-        elif parts.fragment and found in anchors and unquote(parts.fragment) not in anchors[found]:
-            yield f"{kind} vers une ancre qui n’existe pas : {_short(target)}."
+        if not found.is_file() or not found.is_relative_to(whole):
+            yield f"{kind} cassé, {_short(target)}."
+            continue
+        ids = anchors.get(folder / found.relative_to(whole))
+        if parts.fragment and ids is not None and unquote(parts.fragment) not in ids:
+            yield f"{kind} vers une ancre qui n’existe pas, {_short(target)}."
 
 
 # --------------------------------------------------------------------------- browser
@@ -174,15 +252,22 @@ _TOO_WIDE: Final = """() => {
     }
     return false;
   };
-  return [...document.body.querySelectorAll('*')]
+  const wide = [...document.body.querySelectorAll('*')]
     .filter((e) => e.getBoundingClientRect().right > width + 1 && !scrolls(e))
-    .slice(0, 5)
-    .map((e) => e.tagName.toLowerCase() + (e.id ? '#' + e.id : '') + '.' + e.className);
+    .map((e) => e.tagName.toLowerCase() + (e.id ? '#' + e.id : '')
+      + [...e.classList].map((c) => '.' + c).join(''));
+  return wide.length ? wide.slice(0, 5) : ['la page'];
 }"""
 
+#: Scroll down and back, so that what is loaded late is loaded; then the images not shown.
 _BROKEN_IMAGES: Final = """async () => {
   const images = [...document.images];
   images.forEach((i) => { i.loading = 'eager'; });
+  for (let y = 0; y < document.body.scrollHeight; y += innerHeight) {
+    scrollTo(0, y);
+    await new Promise(requestAnimationFrame);
+  }
+  scrollTo(0, 0);
   await Promise.all(images.map((i) => i.decode().catch(() => null)));
   return images.filter((i) => !i.complete || i.naturalWidth === 0).map((i) => i.src);
 }"""
@@ -197,33 +282,45 @@ def check_in_browser(folder: Path, artefacts: Path, *, widths: Sequence[int] = W
     Raises
     ------
     BookError
-        No Chromium is installed, or it does not start.
+        The folder holds no book; no Chromium is installed, or it does not start.
     """
+    pages = [page.relative_to(folder).as_posix() for page in pages_of(folder)]
+    shots = artefacts / "screenshots"
+    shots.mkdir(parents=True, exist_ok=True)
+    faults: list[str] = []
+    with _served(folder) as address, _browser() as browser:
+        for width in widths:
+            for name in pages:
+                shot = shots / f"{name.removesuffix('.html').replace('/', '-')}-{width}.png"
+                found = _look(browser, address, name, width, shot)
+                faults += _told(Path(f"{name} à {width} px"), found)
+    return faults
+
+
+@contextmanager
+def _browser() -> Iterator[Browser]:
+    try:
+        from playwright.sync_api import Error, sync_playwright
+    except ModuleNotFoundError as error:
+        raise BookError(
+            "Le paquet playwright manque : les pages ne peuvent pas être regardées.",
+            hint="Installez les paquets de requirements.lock.",
+        ) from error
     executable = find_browser()
     if executable is None:
         raise BookError(
             "Aucun navigateur Chromium n’est installé : les pages ne peuvent pas être regardées.",
             hint="Sous Debian : apt-get install chromium.",
         )
-    shots = artefacts / "screenshots"
-    shots.mkdir(parents=True, exist_ok=True)
-    pages = [p for p in sorted(folder.rglob("*.html")) if "site_libs" not in p.parts]
-    faults: list[str] = []
-    with _served(folder) as address, sync_playwright() as playwright:
+    with sync_playwright() as playwright:
         try:
             browser = playwright.chromium.launch(
                 executable_path=executable, args=["--no-sandbox", "--disable-dev-shm-usage"]
             )
-        except BrowserError as error:
+        except Error as error:
             raise BookError(f"Chromium ne démarre pas : {error}.") from error
         with browser:
-            for width in widths:
-                for page in pages:
-                    name = page.relative_to(folder).as_posix()
-                    shot = shots / f"{name.removesuffix('.html').replace('/', '-')}-{width}.png"
-                    found = _look(browser, address, name, width, shot)
-                    faults += [f"{name} à {width} px : {fault}" for fault in found]
-    return faults
+            yield browser
 
 
 def _look(browser: Browser, address: str, name: str, width: int, shot: Path) -> list[str]:
@@ -233,44 +330,48 @@ def _look(browser: Browser, address: str, name: str, width: int, shot: Path) -> 
         if route.request.url.startswith((address, "data:", "blob:")):
             route.continue_()
         else:
-            faults.append(f"demande refusée vers {_short(route.request.url)}.")
+            faults.append(f"demande refusée vers {_short(route.request.url)}")
             route.abort()
+
+    def on_failure(request: Request) -> None:
+        if request.url.startswith(address):
+            faults.append(f"fichier non reçu, {_short(request.url)}")
+
+    def on_answer(response: Response) -> None:
+        if response.status >= 400:
+            faults.append(f"fichier absent ({response.status}), {_short(response.url)}")
 
     def on_console(message: ConsoleMessage) -> None:
         if message.type == "error":
-            faults.append(f"erreur de console : {message.text}")
+            faults.append(f"erreur de console, {message.text}")
 
-    context: Any = browser.new_context(viewport={"width": width, "height": 900}, locale="fr-FR")
-    with context:
-        page: Page = context.new_page()
+    with browser.new_context(viewport={"width": width, "height": 900}, locale="fr-FR") as context:
+        page = context.new_page()
         page.route("**/*", keep_local)
+        page.on("requestfailed", on_failure)
+        page.on("response", on_answer)
         page.on("console", on_console)
-        page.on("pageerror", lambda error: faults.append(f"erreur de script : {error}"))
+        page.on("pageerror", lambda error: faults.append(f"erreur de script, {error}"))
         page.goto(f"{address}/{name}", wait_until="load")
-        faults += [f"image non chargée : {_short(src)}" for src in page.evaluate(_BROKEN_IMAGES)]
-        wide = page.evaluate(_TOO_WIDE)
-        if wide:
-            faults.append(f"plus large que l’écran : {', '.join(wide)}.")
+        faults += [f"image non montrée, {_short(src)}" for src in page.evaluate(_BROKEN_IMAGES)]
+        if wide := page.evaluate(_TOO_WIDE):
+            faults.append(f"plus large que l’écran, {', '.join(wide)}")
         page.screenshot(path=str(shot), full_page=True)
-    return faults
+    return [fault.replace(f"{address}/", "") for fault in faults]
 
 
 def run(folder: Path, artefacts: Path) -> int:
-    """Check a site both ways, print the faults, and return the exit status."""
-    console = Console()
-    if not (folder / "index.html").is_file():
-        raise BookError(
-            f"Aucun livre construit dans {folder}.", hint="Construisez-le avec « make book »."
-        )
+    """Check a site both ways, print the faults, and return the exit status, 0 or 2."""
     faults = check_site(folder) + check_in_browser(folder, artefacts)
+    console = Console()
     for fault in faults:
         console.print(f"✗ {fault}", markup=False, highlight=False, soft_wrap=True)
-    number = len([p for p in folder.rglob("*.html") if "site_libs" not in p.parts])
+    pages, widths = counted(len(pages_of(folder)), "page"), join_words([str(w) for w in WIDTHS])
+    told = f"Vérification de {pages}, à {widths} px : {counted(len(faults), 'faute')}."
     console.print(
-        f"{number} pages regardées à {' et '.join(map(str, WIDTHS))} px : {len(faults)} faute(s)."
-        f" Captures : {artefacts / 'screenshots'}",
+        typographic(f"{told} Captures : {artefacts / 'screenshots'}"),
         markup=False,
         highlight=False,
         soft_wrap=True,
     )
-    return 1 if faults else 0
+    return 2 if faults else 0

@@ -348,7 +348,7 @@ def load_town(query: str) -> pd.Series:
         f"Aucune petite ville du livre ne s’appelle « {text} ».",
         hint=f"Noms voisins : {', '.join(suggestions)}."
         if suggestions
-        else "Le livre couvre les communes de 500 à 30 000 habitants"
+        else "Le livre couvre les communes de 500 à 30 000 habitants"
         " et toutes les Petites villes de demain : essayez le code Insee.",
         suggestions=suggestions,
     )

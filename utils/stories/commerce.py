@@ -30,7 +30,7 @@ __all__ = [
 ]
 
 YEAR = 2018
-PER_1000 = "pour 1 000 hab."
+PER_1000 = "pour 1 000 hab."
 BPE_YEARS = (2009, 2013, 2018)
 
 
@@ -92,7 +92,7 @@ def families(town: pd.Series) -> Story:
         figure,
         drawn,
         caption=typographic(
-            f"Commerces et services pour 1 000 habitants par famille en {YEAR} :"
+            f"Commerces et services pour 1 000 habitants par famille en {YEAR} :"
             f" {town['name']} parmi les {number(frame['code'].nunique())} villes comparées."
         ),
         alt=describe_strip(
@@ -112,7 +112,7 @@ def types(town: pd.Series) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        ``Famille``, ``Type``, ``Nombre``, ``Pour 1 000 habitants``, ``Médiane des PVD``
+        ``Famille``, ``Type``, ``Nombre``, ``Pour 1 000 habitants``, ``Médiane des PVD``
         (per 1,000), ``PVD moins fournies (%)``, one line a type, by family.
     """
     correspondence = tables.load_bpe_types()
@@ -129,7 +129,7 @@ def types(town: pd.Series) -> pd.DataFrame:
                 "Famille": commerce.FAMILIES[family],
                 "Type": label,
                 "Nombre": own["value"],
-                "Pour 1 000 habitants": own["rate"],
+                "Pour 1 000 habitants": own["rate"],
                 "Médiane des PVD": others.median(),
                 "PVD moins fournies (%)": share_below(others, own["rate"]),
             }
@@ -190,49 +190,59 @@ def _comparable(codes: Sequence[str]) -> pd.DataFrame:
     return frame
 
 
+def _programme() -> pd.DataFrame:
+    """Return :func:`_comparable` of the PVD that every vintage surveys."""
+    counts = _comparable(list(tables.load_towns(pvd=True)["code"]))
+    unknown = counts.loc[counts["value"].isna(), "code"].unique()
+    return counts[~counts["code"].isin(unknown)]
+
+
 def evolution(town: pd.Series) -> Story:
-    """Shops of the types followed since 2009, base 100 in 2009: the town and all PVD."""
-    programme = list(tables.load_towns(pvd=True)["code"])
-    counts = _comparable(sorted({*programme, town["code"]}))
-    own = counts[counts["code"] == town["code"]].groupby("year")["value"].sum()
-    every = counts[counts["code"].isin(programme)].groupby("year")["value"].sum()
-    base = own.loc[BPE_YEARS[0]]
-    series = {"Ensemble des PVD": 100 * every / every.loc[BPE_YEARS[0]]}
-    if base > 0:
-        series = {town["name"]: 100 * own / base, **series}
+    """Shops of the types followed since 2009, base 100 in 2009: the town and all PVD.
+
+    A town that the BPE of 2009 does not survey (Mayotte) starts at its first vintage.
+    """
+    counts = _programme()
+    kinds = counts["type"].nunique()
+    own = _comparable([town["code"]]).groupby("year")["value"].sum(min_count=1).dropna()
+    every = counts.groupby("year")["value"].sum()
+    first, last = int(own.index[0]), BPE_YEARS[-1]
+    every = every.loc[first:]
+    series = {"Ensemble des PVD": 100 * every / every.loc[first]}
+    national = _change(100 * (every.loc[last] / every.loc[first] - 1))
+    if own.loc[first] > 0:
+        series = {town["name"]: 100 * own / own.loc[first], **series}
+        change = _change(100 * (own.loc[last] / own.loc[first] - 1))
+        title = (
+            f"De {first} à {last}, {change} de commerces {in_town(town['name'])},"
+            f" {national} dans les PVD"
+        )
+    else:
+        title = f"Aucun commerce des types suivis {in_town(town['name'])} en {first}"
     frame = pd.concat(
         [
             pd.DataFrame({"year": values.index, "series": name, "value": values.to_numpy()})
             for name, values in series.items()
         ]
     )
-    change = 100 * (own.loc[YEAR] / base - 1) if base > 0 else float("nan")
-    national = 100 * (every.loc[YEAR] / every.loc[BPE_YEARS[0]] - 1)
-    title = (
-        f"De 2009 à 2018, {_change(change)} de commerces {in_town(town['name'])},"
-        f" {_change(national)} dans les PVD"
-        if base > 0
-        else f"Aucun commerce des types suivis {in_town(town['name'])} en 2009"
-    )
     figure, drawn = charts.evolution(
-        frame, title=typographic(title), unit="base 100 en 2009", decimals=0, from_zero=False
+        frame, title=typographic(title), unit=f"base 100 en {first}", decimals=0, from_zero=False
     )
-    kinds = counts["type"].nunique()
+    steps = join_words([f"{number(value)} en {year}" for year, value in own.items()])
     return Story(
         figure,
         drawn,
         caption=typographic(
-            f"Nombre de commerces et de services des {kinds} types suivis depuis 2009,"
-            f" base 100 en 2009 : {town['name']} et l’ensemble des PVD."
+            f"Nombre de commerces et de services des {kinds} types suivis depuis"
+            f" {BPE_YEARS[0]}, base 100 en {first} : {town['name']} et l’ensemble des PVD."
         ),
         alt=typographic(
-            f"Deux courbes de 2009 à 2018. {town['name']} : {number(base)} commerces en 2009,"
-            f" {number(own.loc[2013])} en 2013, {number(own.loc[YEAR])} en 2018."
-            f" Ensemble des PVD : {number(every.loc[2009])}, {number(every.loc[2013])}"
-            f" puis {number(every.loc[YEAR])}."
+            f"Courbes de {first} à {last}. {town['name']} : {steps}."
+            f" Ensemble des PVD : {join_words([number(value) for value in every])} aux mêmes dates."
         ),
         sources=("bpe_2009", "bpe_2013", "bpe_2018", "pvd_communes"),
-        note="Les types créés ou redéfinis depuis 2009 sont exclus (data/bpe_types.csv).",
+        note="Les types créés ou redéfinis depuis 2009 sont exclus (data/bpe_types.csv) ;"
+        " l’ensemble réunit les PVD que les trois millésimes couvrent.",
     )
 
 
@@ -243,17 +253,17 @@ def _change(percentage: float) -> str:
 
 
 def changes(town: pd.Series) -> pd.DataFrame:
-    """List the types that the town gained or lost between 2009 and 2018.
+    """List the types that the town gained or lost over the vintages.
 
     Returns
     -------
     DataFrame
-        ``Type``, ``2009``, ``2013``, ``2018``, ``Écart``, the largest losses first; types
-        that did not change are left out.
+        ``Type``, one column a vintage that surveys the town, ``Écart`` between the first
+        and the last, the largest losses first; types that did not change are left out.
     """
     labels = tables.load_bpe_types().set_index("type")["label"]
     wide = _comparable([town["code"]]).pivot_table(index="type", columns="year", values="value")
-    wide["Écart"] = wide[BPE_YEARS[-1]] - wide[BPE_YEARS[0]]
+    wide["Écart"] = wide[wide.columns[-1]] - wide[wide.columns[0]]
     wide = wide[wide["Écart"] != 0].sort_values("Écart", kind="stable")
     wide.insert(0, "Type", labels.reindex(wide.index))
     return wide.rename(columns=str).reset_index(drop=True)
@@ -268,9 +278,8 @@ def national_counts() -> pd.DataFrame:
         ``Type``, ``2009``, ``2013``, ``2018``, ``Évolution (%)``, the largest rise first.
     """
     labels = tables.load_bpe_types().set_index("type")["label"]
-    counts = _comparable(list(tables.load_towns(pvd=True)["code"]))
-    wide = counts.pivot_table(index="type", columns="year", values="value", aggfunc="sum")
-    wide["Évolution (%)"] = 100 * (wide[YEAR] / wide[BPE_YEARS[0]] - 1)
+    wide = _programme().pivot_table(index="type", columns="year", values="value", aggfunc="sum")
+    wide["Évolution (%)"] = 100 * (wide[BPE_YEARS[-1]] / wide[BPE_YEARS[0]] - 1)
     wide = wide.sort_values("Évolution (%)", ascending=False)
     wide.insert(0, "Type", labels.reindex(wide.index))
     return wide.rename(columns=str).reset_index(drop=True)
@@ -284,7 +293,7 @@ def summary(town: pd.Series) -> str:
     return typographic(
         f"La base permanente des équipements dénombre en {YEAR}"
         f" **{counted(own['value'], 'commerce et service', 'commerces et services')} de proximité**"
-        f" {in_town(town['name'])}, soit {number(own['rate'], 1)} pour 1 000 habitants :"
+        f" {in_town(town['name'])}, soit {number(own['rate'], 1)} pour 1 000 habitants :"
         f" {ratio_words(own['rate'], others.median())} des PVD"
         f" ({number(others.median(), 1)})."
     )
