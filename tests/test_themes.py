@@ -112,6 +112,10 @@ def test_square_of_two_communes_is_shared_and_people_are_kept() -> None:
             "persons": [10.0, 20.0],
             "households": [5.0, 10.0],
             "poor_households": [1.0, 2.0],
+            "age_0_3": [1.0, 0.0],
+            "age_4_5": [0.0, 1.0],
+            "age_6_10": [1.0, 1.0],
+            "age_11_17": [0.0, 2.0],
             "age_65_79": [2.0, 4.0],
             "age_80_plus": [0.0, 2.0],
         }
@@ -121,4 +125,5 @@ def test_square_of_two_communes_is_shared_and_people_are_kept() -> None:
     assert result["persons"].sum() == squares["persons"].sum()
     assert result.loc["00001", "imputed_share"] == 50
     assert result.loc["00002", "share_65_plus"] == pytest.approx(30)
+    assert result.loc["00002", "share_under_18"] == pytest.approx(20)
     assert result.loc["00001", "poor_share"] == pytest.approx(20)

@@ -563,13 +563,8 @@ def _ages(asked: _Asked) -> Iterator[pd.DataFrame]:
     yield from _single(asked, measure, missing="absent")
 
 
-_SQUARE_COLUMNS: Final = (
-    "codes", "imputed", "persons", "households", "poor_households", "age_65_79", "age_80_plus",
-)  # fmt: skip
-
-
 def _read_squares(path: Path) -> pd.DataFrame:
-    squares = people.read_carreaux_200m(path, columns=_SQUARE_COLUMNS)
+    squares = people.read_carreaux_200m(path, columns=territory.SQUARE_COLUMNS)
     return territory.squares_by_commune(squares)
 
 

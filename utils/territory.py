@@ -6,7 +6,14 @@ from typing import Final
 
 import pandas as pd
 
-__all__ = ["AAV_LABELS", "DENSITY_LABELS", "growth", "share_of_homes", "squares_by_commune"]
+__all__ = [
+    "AAV_LABELS",
+    "DENSITY_LABELS",
+    "SQUARE_COLUMNS",
+    "growth",
+    "share_of_homes",
+    "squares_by_commune",
+]
 
 #: Communal density grid in seven levels (Insee, 2024).
 DENSITY_LABELS: Final = {
@@ -27,6 +34,14 @@ AAV_LABELS: Final = {
     "20": "Commune de la couronne",
     "30": "Commune hors attraction des villes",
 }
+
+_UNDER_18: Final = ("age_0_3", "age_4_5", "age_6_10", "age_11_17")
+_OVER_65: Final = ("age_65_79", "age_80_plus")
+
+#: What :func:`squares_by_commune` reads of the 200 m squares.
+SQUARE_COLUMNS: Final = (
+    "codes", "imputed", "persons", "households", "poor_households", *_UNDER_18, *_OVER_65,
+)  # fmt: skip
 
 
 def growth(population: pd.DataFrame, *, first: int, last: int) -> pd.DataFrame:
@@ -57,19 +72,19 @@ def squares_by_commune(squares: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     squares : DataFrame
-        ``codes`` (five characters a commune, concatenated), ``imputed``, ``persons``,
-        ``households``, ``poor_households``, ``age_65_79``, ``age_80_plus``. A square that
-        touches several communes is shared equally between them: the producer does not say
-        how its people are spread.
+        The columns of :data:`SQUARE_COLUMNS`; ``codes`` holds five characters a commune,
+        concatenated. A square that touches several communes is shared equally between
+        them: the producer does not say how its people are spread.
 
     Returns
     -------
     DataFrame
-        ``code``, ``persons``, ``imputed_share``, ``share_65_plus``, ``poor_share`` (%).
+        ``code``, ``persons``, ``imputed_share``, ``share_under_18``, ``share_65_plus``,
+        ``poor_share`` (%).
     """
     number = (squares["codes"].str.len() // 5).clip(lower=1)
-    columns = ["persons", "households", "poor_households", "age_65_79", "age_80_plus"]
-    parts = squares[columns].astype("float64").div(number, axis=0)
+    counts = [name for name in SQUARE_COLUMNS if name not in {"codes", "imputed"}]
+    parts = squares[counts].astype("float64").div(number, axis=0)
     parts["imputed_persons"] = parts["persons"].where(squares["imputed"], 0.0)
     parts["code"] = squares["codes"].str.slice(0, 5)
     several = number > 1
@@ -79,12 +94,13 @@ def squares_by_commune(squares: pd.DataFrame) -> pd.DataFrame:
         parts = pd.concat([parts[~several], shared], ignore_index=True)
     sums = parts.groupby("code").sum()
     sums = sums[sums["persons"] > 0]
-    elders = sums["age_65_79"] + sums["age_80_plus"]
+    young, elders = sums[list(_UNDER_18)].sum(axis=1), sums[list(_OVER_65)].sum(axis=1)
     return pd.DataFrame(
         {
             "code": sums.index,
             "persons": sums["persons"].to_numpy(),
             "imputed_share": (100 * sums["imputed_persons"] / sums["persons"]).to_numpy(),
+            "share_under_18": (100 * young / sums["persons"]).to_numpy(),
             "share_65_plus": (100 * elders / sums["persons"]).to_numpy(),
             "poor_share": (100 * sums["poor_households"] / sums["households"]).to_numpy(),
         }
