@@ -558,6 +558,7 @@ def test_member_of_a_package(
         (package_of("package/data/t.csv", TABLE)[:40], ArchiveError),
         (b"pas une archive", ArchiveError),
     ],
+    ids=["empreinte", "membre absent", "hors du dossier", "lien", "bombe", "coupée", "autre chose"],
 )
 def test_refuses_a_package(
     get: Get,
