@@ -12,6 +12,13 @@ from utils.formats import join_words, number, typographic
 
 __all__ = ["data_date", "indicators_markdown", "sources_markdown", "tables_markdown"]
 
+_LICENCES: Final = {
+    "LO-2.0": "Licence Ouverte 2.0",
+    "ODbL-1.0": "ODbL 1.0",
+    "CC-BY-4.0": "CC BY 4.0",
+    "Eurostat": "réutilisation libre selon Eurostat",
+}
+
 
 def sources_markdown() -> str:
     """Write one section a source: what it is, from whom, how fresh, and its traps."""
@@ -25,10 +32,11 @@ def sources_markdown() -> str:
         for name, source in load_sources().items():
             if name not in kept:
                 continue
-            landing = f"[page du producteur]({source.landing})" if source.landing else "sans page"
+            landing = f", [page du producteur]({source.landing})" if source.landing else ""
+            licence = _LICENCES.get(source.licence, source.licence)
             lines = [
                 f"### {source.title} {{#src-{name.replace('_', '-')}}}\n",
-                f"{source.producer}, millésime {source.vintage}, {source.licence}, {landing}."
+                f"{source.producer}, millésime {source.vintage}, {licence}{landing}."
                 f" Identifiant : `{name}`.\n",
                 f"À citer ainsi : « {source.attribution} ».\n",
             ]
