@@ -36,15 +36,16 @@ def test_a_zero_in_the_source_is_a_real_zero() -> None:
     assert frame["status"].tolist() == ["zero", "absent", "absent"]
 
 
-def test_a_town_that_the_source_does_not_cover_is_absent() -> None:
+@pytest.mark.parametrize("missing", ["zero", "secret"])
+def test_a_town_that_the_source_does_not_cover_is_absent(missing: str) -> None:
     frame = build.complete(
         synthetic({"00001": 2.0}),
         codes=CODES,
         year=2024,
-        missing="zero",
+        missing=missing,
         covered={"00001", "00002"},
     )
-    assert frame["status"].tolist() == ["ok", "zero", "absent"]
+    assert frame["status"].tolist() == ["ok", missing, "absent"]
 
 
 def test_a_secret_said_by_the_measure_stays_secret() -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import geopandas as gpd
+import numpy as np
 import pandas as pd
 
 from utils import __version__, care, commerce, communes, culture, energy, sources, tables, territory
@@ -289,23 +290,19 @@ def complete(
         ``code``, ``year``, ``value``, ``status``: value 0 is always ``zero``, a missing
         value is never ``zero`` nor ``ok``.
     """
-    one = measure.drop_duplicates("code").set_index("code").reindex(codes)
-    value = one["value"].astype("float64")
-    status = one["status"] if "status" in one else pd.Series(pd.NA, index=one.index, dtype="str")
-    fallback = pd.Series(missing, index=one.index)
-    if covered is not None:
-        fallback = fallback.where(one.index.isin(covered), "absent")
-    status = status.where(status.isin(["secret", "absent"])).fillna(fallback)
-    value = value.mask(value.isna() & (status == "zero"), 0.0)
-    status = status.mask(value.notna(), "ok").mask(value == 0, "zero")
-    return pd.DataFrame(
-        {
-            "code": one.index,
-            "year": year,
-            "value": value.to_numpy(),
-            "status": status.to_numpy(),
-        }
-    )
+    lines = measure.drop_duplicates("code").set_index("code").reindex(codes)
+    value = lines["value"].to_numpy(dtype="float64", copy=True)
+    said = lines["status"].tolist() if "status" in lines else [None] * len(lines)
+    uncovered = set() if covered is None else set(codes) - covered
+    reasons = [
+        reason if reason in {"secret", "absent"} else "absent" if code in uncovered else missing
+        for code, reason in zip(codes, said, strict=True)
+    ]
+    status = np.array(reasons, dtype=object)
+    value[np.isnan(value) & (status == "zero")] = 0.0
+    status[~np.isnan(value)] = "ok"
+    status[value == 0] = "zero"
+    return pd.DataFrame({"code": codes.to_numpy(), "year": year, "value": value, "status": status})
 
 
 @dataclass(frozen=True, slots=True)
