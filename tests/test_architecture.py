@@ -21,6 +21,7 @@ ROOMS = [
     ["sources"],
     ["readers"],
     ["commerce", "culture", "energy", "care", "territory"],
+    ["peers"],
     ["tables"],
     ["build"],
     ["style"],
@@ -45,6 +46,7 @@ FORBIDDEN = {
     "energy": {"sources", "readers"},
     "care": {"sources", "readers"},
     "territory": {"sources", "readers"},
+    "peers": {"sources", "readers", "catalogue"},
 }
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from utils import tables
-from utils.stories import catalogue_pages, commerce, towns
+from utils.stories import catalogue_pages, commerce, comparison, towns
 from utils.stories.common import Story, ratio_words, share_below
 
 #: Golden towns, the smallest and largest PVD, overseas, Corsica, a commune nouvelle, a town
@@ -33,7 +33,16 @@ def checked(story: Story) -> Story:
     return story
 
 
-@pytest.mark.parametrize("make", [commerce.families, commerce.evolution, towns.spread])
+@pytest.mark.parametrize(
+    "make",
+    [
+        commerce.families,
+        commerce.evolution,
+        towns.spread,
+        comparison.structure_strips,
+        comparison.map_of_comparables,
+    ],
+)
 def test_every_figure_can_be_drawn_for_every_town(
     town: pd.Series, make: Callable[[pd.Series], Story]
 ) -> None:
@@ -42,12 +51,48 @@ def test_every_figure_can_be_drawn_for_every_town(
 
 
 def test_every_sentence_can_be_written_for_every_town(town: pd.Series) -> None:
-    for text in (towns.identity(town), commerce.summary(town), commerce.basket_sentence(town)):
-        assert text.endswith(".")
+    for text in (
+        towns.identity(town),
+        commerce.summary(town),
+        commerce.basket_sentence(town),
+        comparison.atypical(town),
+    ):
+        assert text.rstrip("*").endswith(".")
         assert "nan" not in text.lower().split()
         assert "'" not in text.replace(town["name"], "")
         assert " %" not in text  # a plain space before the sign
         assert " :" not in text
+
+
+def test_the_comparables_are_listed_with_their_reasons(town: pd.Series) -> None:
+    frame = comparison.comparables_table(town)
+    assert len(frame) == 20
+    assert frame["Distance"].is_monotonic_increasing
+    assert town["name"] not in set(frame["Ville"])
+    assert frame["Ce qui l’éloigne"].str.len().min() > 5
+    assert set(comparison.among(town, tables.load_towns())["code"]) == {
+        town["code"],
+        *comparison.comparables(town),
+    }
+
+
+def test_an_atypical_town_is_said_so() -> None:
+    assert "atypique" in comparison.atypical(tables.load_town("30133"))
+    assert "atypique" not in comparison.atypical(tables.load_town("54397"))
+    assert "fragile" in comparison.atypical(tables.load_town("97602"))
+
+
+def test_the_stability_of_the_comparables_is_said() -> None:
+    text = comparison.stability_sentence(tables.load_town("46127"))
+    assert text.count("%") >= 4
+
+
+def test_the_comparables_predict_better_than_the_mean_of_the_programme() -> None:
+    table = comparison.validity_table()
+    assert len(table) == len(comparison.OUTCOMES)
+    assert (table["ensemble des PVD"] > 1).sum() >= 15
+    assert (table["Villes"] > 1500).all()
+    assert "Puissance solaire".lower() in comparison.validity_sentence()
 
 
 def test_the_table_of_types_has_one_line_a_type(town: pd.Series) -> None:

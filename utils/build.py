@@ -203,7 +203,7 @@ def build_towns(shop: Workshop) -> pd.DataFrame:
     towns = towns.merge(shop.read("densite"), on="code", how="left")
     aav = shop.read("aav_2020")[["code", "aav", "aav_name", "aav_category", "aav_size"]]
     towns = towns.merge(aav, on="code", how="left")
-    centroids = _centroids(shop.read("contours_communes"), towns["code"])
+    centroids = _communes(shop)[["code", "lon", "lat"]].round(5)
     towns = towns.merge(centroids, on="code", how="left")
     towns["epsg"] = [communes.local_epsg(code) for code in towns["code"]]
     towns["pvd"] = towns["code"].isin(programme.index)
@@ -220,15 +220,40 @@ def build_towns(shop: Workshop) -> pd.DataFrame:
     return towns[order].astype(types).sort_values("code", ignore_index=True)
 
 
-def _centroids(contours: gpd.GeoDataFrame, codes: pd.Series) -> pd.DataFrame:
-    """Centroids in the local CRS, given in WGS 84: ``code``, ``lon``, ``lat`` (five decimals)."""
-    kept = contours[contours["code"].isin(codes)]
-    epsg = pd.Series([communes.local_epsg(code) for code in kept["code"]], index=kept.index)
+def _centroids(contours: gpd.GeoDataFrame) -> pd.DataFrame:
+    """Centroids in the local CRS and in WGS 84: ``code, epsg, x, y, lon, lat``."""
+    epsg = pd.Series([communes.local_epsg(code) for code in contours["code"]], contours.index)
     points = []
-    for crs, group in kept.groupby(epsg):
-        centers = group.geometry.to_crs(crs).centroid.to_crs(4326)
-        points.append(pd.DataFrame({"code": group["code"], "lon": centers.x, "lat": centers.y}))
-    return pd.concat(points).round(5).drop_duplicates("code")
+    for crs, group in contours.groupby(epsg):
+        local = group.geometry.to_crs(crs).centroid
+        world = local.to_crs(4326)
+        points.append(
+            pd.DataFrame(
+                {
+                    "code": group["code"],
+                    "epsg": crs,
+                    "x": local.x,
+                    "y": local.y,
+                    "lon": world.x,
+                    "lat": world.y,
+                }
+            )
+        )
+    return pd.concat(points).drop_duplicates("code")
+
+
+def _communes(shop: Workshop) -> pd.DataFrame:
+    """Return all communes: ``code, population, aav, aav_category, epsg, x, y, lon, lat``."""
+    cog, aav = shop.read("cog_communes"), shop.read("aav_2020")
+    contours = shop.read("contours_communes")
+
+    def compute() -> pd.DataFrame:
+        today = cog.loc[cog["kind"] == "commune", ["code", "population"]]
+        areas = aav[["code", "aav", "aav_category"]]
+        joined = today.merge(areas, on="code", how="left").astype({"population": "float64"})
+        return joined.merge(_centroids(contours), on="code", how="left")
+
+    return shop.once("communes", compute)
 
 
 def build_contours_departements(shop: Workshop) -> gpd.GeoDataFrame:
@@ -596,6 +621,16 @@ def _growth(asked: _Asked) -> Iterator[pd.DataFrame]:
     yield from _single(asked, measure, missing="absent")
 
 
+def _centre_distance(asked: _Asked) -> Iterator[pd.DataFrame]:
+    measure = territory.distance_to_centre(_communes(asked.shop))
+    yield from _single(asked, measure.round({"value": 2}), missing="absent")
+
+
+def _local_weight(asked: _Asked) -> Iterator[pd.DataFrame]:
+    measure = territory.local_weight(_communes(asked.shop))
+    yield from _single(asked, measure.round({"value": 2}), missing="absent")
+
+
 METHODS: Final[Mapping[str, Method]] = {
     "types": _types,
     "family": _family,
@@ -617,6 +652,8 @@ METHODS: Final[Mapping[str, Method]] = {
     "squares": _squares,
     "tourism": _tourism,
     "growth": _growth,
+    "centre_distance": _centre_distance,
+    "local_weight": _local_weight,
 }
 
 

@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from utils.catalogue import DATA, load_indicators_catalogue
 from utils.communes import fold_name
 from utils.errors import CatalogueError, TableError, TownAmbiguousError, TownNotFoundError
+from utils.peers import ROLE, VARIABLES
 
 __all__ = [
     "INDICATOR_GROUPS",
@@ -41,6 +42,7 @@ __all__ = [
     "load_indicators",
     "load_manifest",
     "load_populations",
+    "load_structure",
     "load_town",
     "load_towns",
     "verify_tables",
@@ -270,6 +272,37 @@ def _with_rates(frame: pd.DataFrame) -> pd.DataFrame:
     factor = frame["indicator"].map(scale).astype("float64")
     frame["rate"] = factor * frame["value"] / frame.pop("population")
     return frame
+
+
+#: Structural variables that are columns of ``towns`` -> how they are read there.
+_OF_TOWNS: Final[Mapping[str, str]] = {
+    "population": f"pop_{LATEST_POPULATION}",
+    "grille_densite": "density",
+    "taille_aav": "aav_size",
+    ROLE: "aav_category",
+}
+
+
+def load_structure() -> pd.DataFrame:
+    """Load what a town is compared on, one line a town of the universe.
+
+    Returns
+    -------
+    DataFrame
+        Index ``code``; one column a variable of :data:`utils.peers.VARIABLES`, in its own
+        unit, missing values as they are.
+    """
+    towns = _towns().set_index("code")
+    columns = {name: towns[column] for name, column in _OF_TOWNS.items()}
+    columns["densite_population"] = towns[_OF_TOWNS["population"]] / towns["area_km2"]
+    asked = [variable.id for variable in VARIABLES if variable.id not in columns]
+    lines = load_indicators(asked, rates=True)
+    rated = [i for i in asked if load_indicators_catalogue()[i].denominator]
+    lines["read"] = lines["rate"].where(lines["indicator"].isin(rated), lines["value"])
+    wide = lines.pivot(index="code", columns="indicator", values="read").assign(**columns)
+    frame = wide[[variable.id for variable in VARIABLES]]
+    numeric = [variable.id for variable in VARIABLES if variable.id != ROLE]
+    return frame.astype(dict.fromkeys(numeric, "float64")).rename_axis("code")
 
 
 def load_departements() -> gpd.GeoDataFrame:

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from typing import Final
 
+import numpy as np
 import pandas as pd
+from scipy.spatial import KDTree
 
 __all__ = [
     "AAV_LABELS",
+    "AROUND_M",
     "DENSITY_LABELS",
+    "OUTSIDE_AREAS",
     "SQUARE_COLUMNS",
+    "distance_to_centre",
     "growth",
+    "local_weight",
     "share_of_homes",
     "squares_by_commune",
 ]
@@ -35,6 +41,12 @@ AAV_LABELS: Final = {
     "30": "Commune hors attraction des villes",
 }
 
+#: Code that Insee gives to the communes outside any attraction area (AAV 2020).
+OUTSIDE_AREAS: Final = "000"
+
+#: Radius around a town within which its weight is measured, metres.
+AROUND_M: Final = 10_000
+
 _UNDER_18: Final = ("age_0_3", "age_4_5", "age_6_10", "age_11_17")
 _OVER_65: Final = ("age_65_79", "age_80_plus")
 
@@ -57,6 +69,72 @@ def growth(population: pd.DataFrame, *, first: int, last: int) -> pd.DataFrame:
     wide = wide[(wide > 0).all(axis=1)]
     rate = 100 * ((wide[last] / wide[first]) ** (1 / (last - first)) - 1)
     return rate.rename("value").rename_axis("code").reset_index().assign(year=last)
+
+
+def distance_to_centre(places: pd.DataFrame) -> pd.DataFrame:
+    """Straight distance from each commune to the centre of its attraction area.
+
+    Parameters
+    ----------
+    places : DataFrame
+        All communes: ``code``, ``population``, ``aav``, ``aav_category``, ``epsg``, ``x``,
+        ``y`` (centroid, metres in the projected CRS ``epsg``). The centre of an area is its
+        most populated *commune-centre* (category 11); a commune outside any area is set
+        against the nearest centre of its territory.
+
+    Returns
+    -------
+    DataFrame
+        ``code``, ``value`` (km), 0 for a centre; an area whose centre lies abroad or has no
+        outline gives no line.
+    """
+    known = places.dropna(subset=["x", "y"])
+    centres = (
+        known[known["aav_category"] == "11"]
+        .sort_values(["population", "code"], ascending=[False, True])
+        .drop_duplicates("aav")
+    )
+    own = known.merge(centres[["aav", "x", "y"]], on="aav", suffixes=("", "_centre"))
+    inside = pd.DataFrame(
+        {
+            "code": own["code"],
+            "value": np.hypot(own["x"] - own["x_centre"], own["y"] - own["y_centre"]) / 1000,
+        }
+    )
+    parts = [inside]
+    for epsg, outside in known[known["aav"] == OUTSIDE_AREAS].groupby("epsg"):
+        near = centres[centres["epsg"] == epsg]
+        if near.empty:
+            continue
+        metres, _ = KDTree(near[["x", "y"]]).query(outside[["x", "y"]])
+        parts.append(pd.DataFrame({"code": outside["code"], "value": metres / 1000}))
+    return pd.concat(parts, ignore_index=True)
+
+
+def local_weight(places: pd.DataFrame, *, radius_m: float = AROUND_M) -> pd.DataFrame:
+    """Share of a commune in the population of the communes around it.
+
+    Parameters
+    ----------
+    places : DataFrame
+        All communes: ``code``, ``population``, ``epsg``, ``x``, ``y`` (centroid, metres).
+    radius_m : float
+        Communes whose centroid is within that distance count, the commune itself included.
+
+    Returns
+    -------
+    DataFrame
+        ``code``, ``value`` (%), 100 where no other commune is that near.
+    """
+    known = places.dropna(subset=["x", "y", "population"])
+    parts = []
+    for _, group in known.groupby("epsg"):
+        points, population = group[["x", "y"]].to_numpy(), group["population"].to_numpy(float)
+        around = KDTree(points).query_ball_point(points, radius_m)
+        total = np.array([population[near].sum() for near in around])
+        share = np.divide(100 * population, total, out=np.full(len(total), np.nan), where=total > 0)
+        parts.append(pd.DataFrame({"code": group["code"], "value": share}))
+    return pd.concat(parts, ignore_index=True).dropna()
 
 
 def share_of_homes(homes: pd.DataFrame, column: str) -> pd.DataFrame:

@@ -1,0 +1,375 @@
+"""Who a town is compared with, why, and how much the comparison is worth."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Final
+
+import pandas as pd
+
+from utils import charts, maps, peers, tables
+from utils.catalogue import load_indicators_catalogue
+from utils.formats import counted, join_words, number, of_town, percent, typographic
+from utils.publish import describe_map, describe_strip
+from utils.stories.common import Story
+
+__all__ = [
+    "SOURCES",
+    "among",
+    "atypical",
+    "comparables",
+    "comparables_table",
+    "map_of_comparables",
+    "stability_sentence",
+    "structure_strips",
+    "validity_sentence",
+    "validity_table",
+    "variables_table",
+]
+
+#: Sources of the structural variables.
+SOURCES: Final = (
+    "population_historique",
+    "cog_communes",
+    "contours_communes",
+    "densite",
+    "aav_2020",
+    "filosofi_communes",
+    "rp_logement",
+    "rp_ages",
+    "tourisme",
+)
+
+GROUP: Final = "villes comparables"
+
+#: A town is said atypical above this rank of isolation among the PVD, %.
+ATYPICAL: Final = 90.0
+
+#: Number of unknown variables above which a comparison is said fragile.
+FRAGILE: Final = 4
+
+#: Outcomes on which the comparison is judged, and their year: none is structural.
+OUTCOMES: Final = {
+    "nb_commerces": 2018,
+    "nb_boulangerie": 2018,
+    "nb_boucherie": 2018,
+    "nb_grande_surface": 2018,
+    "nb_restaurant": 2018,
+    "nb_coiffure": 2018,
+    "nb_banque": 2018,
+    "nb_garage": 2018,
+    "nb_pharmacie": 2018,
+    "nb_medecin_generaliste": 2018,
+    "nb_dentiste": 2018,
+    "nb_kinesitherapeute": 2018,
+    "apl_medecin_generaliste": 2023,
+    "lieux_bibliotheques": 2024,
+    "lieux_monuments": 2024,
+    "conso_electricite_residentiel": 2024,
+    "conso_electricite_tertiaire": 2024,
+    "puissance_solaire": 2024,
+}
+
+#: Bounds of the classes of size, inhabitants.
+SIZES: Final = (0, 1000, 2000, 3500, 5000, 7500, 10_000, 15_000, 40_000)
+
+POPULATION: Final = f"pop_{tables.LATEST_POPULATION}"
+
+
+@lru_cache(maxsize=1)
+def _structure() -> pd.DataFrame:
+    return tables.load_structure()
+
+
+@lru_cache(maxsize=1)
+def _space() -> peers.Space:
+    return peers.build_space(_structure())
+
+
+@lru_cache(maxsize=1)
+def _programme() -> pd.DataFrame:
+    """Comparables of every PVD."""
+    return peers.neighbours(_space(), list(tables.load_towns(pvd=True)["code"]))
+
+
+@lru_cache(maxsize=64)
+def _codes(code: str) -> tuple[str, ...]:
+    return tuple(peers.neighbours(_space(), [code])["peer"])
+
+
+def comparables(town: pd.Series) -> list[str]:
+    """Codes of the comparable towns, the nearest first."""
+    return list(_codes(str(town["code"])))
+
+
+def among(town: pd.Series, lines: pd.DataFrame) -> pd.DataFrame:
+    """Keep the lines (column ``code``) of a town and of its comparables."""
+    return lines[lines["code"].isin([town["code"], *comparables(town)])]
+
+
+def _alike(found: pd.DataFrame) -> str:
+    """Name the two traits that a pair shares and that the median small town has not."""
+    by_id = {variable.id: variable for variable in peers.VARIABLES}
+    traits = found[(found["variable"] != peers.ROLE) & (found["common"] > 0)]
+    traits = traits.sort_values("common", ascending=False, kind="stable").head(2)
+    return join_words([by_id[name].label.lower() for name in traits["variable"]])
+
+
+def _apart(found: pd.DataFrame) -> str:
+    """Say the two variables that set the other town most apart."""
+    by_id = {variable.id: variable for variable in peers.VARIABLES}
+    most = found.sort_values("share", ascending=False, kind="stable").head(2)
+    return join_words(
+        [
+            by_id[name].higher if gap > 0 else by_id[name].lower
+            for name, gap in zip(most["variable"], most["gap"], strict=True)
+        ]
+    )
+
+
+def comparables_table(town: pd.Series) -> pd.DataFrame:
+    """List the comparable towns, the nearest first, and why.
+
+    Returns
+    -------
+    DataFrame
+        ``Ville``, ``Département``, ``Habitants``, ``PVD``, ``Distance``, ``Traits communs``
+        (what both have and the median small town has not), ``Ce qui l’éloigne``.
+    """
+    codes = comparables(town)
+    found = peers.neighbours(_space(), [town["code"]]).set_index("peer")
+    reasons = dict(list(peers.contributions(_space(), town["code"], codes).groupby("peer")))
+    towns = tables.load_towns().set_index("code").loc[codes]
+    return pd.DataFrame(
+        {
+            "Ville": towns["name"],
+            "Département": towns["departement_name"],
+            "Habitants": towns[POPULATION],
+            "PVD": towns["pvd"],
+            "Distance": found["distance"].loc[codes],
+            "Traits communs": [_alike(reasons[code]) for code in codes],
+            "Ce qui l’éloigne": [_apart(reasons[code]) for code in codes],
+        }
+    ).reset_index(drop=True)
+
+
+def atypical(town: pd.Series) -> str:
+    """Say how near the comparables are, and warn when no town really looks like this one."""
+    found = _programme()
+    if town["code"] not in set(found["code"]):
+        found = pd.concat([found, peers.neighbours(_space(), [town["code"]])], ignore_index=True)
+    rank = float(peers.isolation(found)[town["code"]])
+    known = _structure().loc[town["code"]].notna()
+    missing = [v.label.lower() for v in peers.VARIABLES if not known[v.id]]
+    text = (
+        f"Les vingt comparables {of_town(town['name'])} sont plus éloignées que celles de"
+        f" {percent(rank)} des PVD."
+    )
+    if rank >= ATYPICAL:
+        text += (
+            " **C’est une ville atypique : aucune ne lui ressemble vraiment, et chaque comparaison"
+            " est à lire avec prudence.**"
+        )
+    if missing:
+        text += f" Faute de donnée, la comparaison se fait sans : {join_words(missing)}."
+    if len(missing) > FRAGILE:
+        text += " **Avec si peu de variables connues, elle est fragile.**"
+    return typographic(text)
+
+
+def stability_sentence(town: pd.Series) -> str:
+    """Say how many of the comparables stay when the method moves."""
+    frame = peers.stability(_structure(), town["code"])
+    kept = frame.set_index("trial")["kept"]
+    without = frame[frame["trial"] == "sans"].sort_values("kept")
+    worst = without.iloc[0]
+    label = next(v.label for v in peers.VARIABLES if v.id == worst["variable"])
+    return typographic(
+        f"Quand les poids bougent au hasard de 20 % au plus, {percent(kept['poids'])} des"
+        f" comparables {of_town(town['name'])} restent en moyenne ; quand les échelles sont"
+        f" refaites sur la moitié des villes, {percent(kept['echelles'])} ; quand une variable est"
+        f" retirée, {percent(without['kept'].mean())} en moyenne, et {percent(worst['kept'])} au"
+        f" moins (sans « {label.lower()} »)."
+    )
+
+
+def variables_table() -> pd.DataFrame:
+    """List the structural variables.
+
+    Returns
+    -------
+    DataFrame
+        ``Variable``, ``Poids``, ``Pourquoi``, ``PVD renseignées (%)``.
+    """
+    programme = tables.load_towns(pvd=True)["code"]
+    known = _structure().loc[programme].notna().mean() * 100
+    return pd.DataFrame(
+        {
+            "Variable": [v.label for v in peers.VARIABLES],
+            "Poids": [v.weight for v in peers.VARIABLES],
+            "Pourquoi": [v.reason for v in peers.VARIABLES],
+            "PVD renseignées (%)": [known[v.id] for v in peers.VARIABLES],
+        }
+    )
+
+
+#: Variables drawn for one town: those that a reader knows by name.
+_DRAWN: Final = (
+    "population",
+    "evolution_population",
+    "poids_dans_10_km",
+    "revenu_median",
+    "part_75_plus",
+    "part_logements_vacants",
+    "part_residences_secondaires",
+    "lits_touristiques",
+)
+
+
+def structure_strips(town: pd.Series) -> Story:
+    """Draw the town among its comparables on what they were chosen on."""
+    codes = [town["code"], *comparables(town)]
+    structure = _structure().loc[codes]
+    by_id = {variable.id: variable for variable in peers.VARIABLES}
+    frame = pd.concat(
+        [
+            pd.DataFrame(
+                {
+                    "label": by_id[name].label,
+                    "code": codes,
+                    "value": structure[name].to_numpy(),
+                    "unit": by_id[name].unit,
+                    "decimals": by_id[name].decimals,
+                }
+            )
+            for name in _DRAWN
+        ]
+    )
+    space = _space()
+    gaps = peers.contributions(space, town["code"], codes[1:])
+    mean = gaps[gaps["variable"] != peers.ROLE].groupby("variable")["gap"].mean()
+    most = str(mean.abs().idxmax())
+    side = by_id[most].lower if mean.loc[most] > 0 else by_id[most].higher
+    figure, drawn = charts.strip_against(
+        frame,
+        town=town["code"],
+        town_name=town["name"],
+        group_name=GROUP,
+        title=typographic(f"{town['name']} se distingue de ses semblables : elle {side}"),
+        shared=False,
+    )
+    return Story(
+        figure,
+        drawn,
+        caption=typographic(
+            f"{town['name']} et ses {len(codes) - 1} villes comparables sur huit des"
+            f" {len(peers.VARIABLES)} variables qui servent à les choisir ; chaque bande a son"
+            " échelle."
+        ),
+        alt=describe_strip(drawn, town_name=town["name"], group_name=GROUP),
+        sources=SOURCES,
+        note="Le titre nomme la variable dont l’écart moyen est le plus grand, rapporté à la"
+        " dispersion des petites villes.",
+    )
+
+
+def map_of_comparables(town: pd.Series) -> Story:
+    """Map of the comparable towns, in the programme or not."""
+    codes = comparables(town)
+    towns = tables.load_towns().set_index("code").loc[[town["code"], *codes]].reset_index()
+    inside = towns["pvd"].map({True: "Petite ville de demain", False: "hors du programme"})
+    away = towns.loc[1:, "departement"].nunique()
+    members = int(towns.loc[1:, "pvd"].sum())
+    title = (
+        f"Les {len(codes)} villes comparables {of_town(town['name'])} viennent de"
+        f" {counted(away, 'département')} ; {number(members)} sont dans le programme"
+    )
+    figure, drawn = maps.national_map(
+        tables.load_departements(),
+        towns[["code", "lon", "lat"]].assign(category=inside),
+        title=typographic(title),
+        town=town["code"],
+        town_name=town["name"],
+    )
+    return Story(
+        figure,
+        drawn,
+        caption=typographic(f"{town['name']} et ses villes comparables."),
+        alt=describe_map(
+            drawn.assign(name=towns["name"]),
+            what=f"{town['name']} et ses villes comparables : "
+            + join_words(list(towns.loc[1:, "name"])),
+        ),
+        sources=("pvd_communes", "contours_departements", *SOURCES[:2]),
+    )
+
+
+# --------------------------------------------------------------------------- validity
+
+
+def _outcomes() -> pd.DataFrame:
+    catalogue = load_indicators_catalogue()
+    lines = tables.load_indicators(list(OUTCOMES), rates=True)
+    lines = lines[lines["year"] == lines["indicator"].map(OUTCOMES)]
+    rated = [name for name in OUTCOMES if catalogue[name].denominator]
+    value = lines["rate"].where(lines["indicator"].isin(rated), lines["value"])
+    wide = lines.assign(read=value).pivot(index="code", columns="indicator", values="read")
+    return wide[list(OUTCOMES)]
+
+
+@lru_cache(maxsize=1)
+def _validity() -> pd.DataFrame:
+    """Errors of every reference on every outcome, over all PVD."""
+    towns = tables.load_towns(pvd=True).set_index("code")
+    groups = {
+        "ensemble des PVD": pd.Series("PVD", index=towns.index),
+        "PVD du département": towns["departement"],
+        "PVD de la région": towns["region"],
+        "PVD de même taille": pd.cut(towns[POPULATION].astype(float), SIZES).astype("str"),
+        "PVD de même densité": towns["density"].astype("str").where(towns["density"].notna()),
+    }
+    return peers.validity(_outcomes(), _programme(), groups)
+
+
+def validity_table() -> pd.DataFrame:
+    """Error of each reference over that of the comparables, by outcome.
+
+    Returns
+    -------
+    DataFrame
+        ``Indicateur``, ``Erreur des comparables`` (RMSE, unit of the indicator), then one
+        column a reference: its RMSE over that of the comparables, above 1 where the
+        comparables predict better; ``Villes`` (number judged).
+    """
+    frame = _validity()
+    catalogue = load_indicators_catalogue()
+    wide = frame.pivot(index="outcome", columns="reference", values="rmse").loc[list(OUTCOMES)]
+    own = wide.pop("comparables")
+    names = [name for name in frame["reference"].unique() if name != "comparables"]
+    done = wide[names].div(own, axis=0)
+    done.insert(0, "Erreur des comparables", own)
+    done.insert(0, "Indicateur", [f"{catalogue[i].label}, {OUTCOMES[i]}" for i in done.index])
+    done["Villes"] = frame.groupby("outcome")["towns"].first().loc[done.index]
+    return done.reset_index(drop=True)
+
+
+def validity_sentence() -> str:
+    """Say on how many outcomes the comparables beat each reference, and where they do not."""
+    table = validity_table()
+    references = [name for name in table.columns[2:] if name != "Villes"]
+    total = len(table)
+    beaten = join_words(
+        [
+            f"{number((table[name] > 1).sum())} fois « {name} »"
+            f" ({number((table[name] >= 1.05).sum())} fois d’au moins 5 %)"
+            for name in references
+        ]
+    )
+    best = table[references].min(axis=1)
+    lost = table.loc[best < 1, "Indicateur"].str.replace(r", \d{4}$", "", regex=True).str.lower()
+    text = (
+        f"Sur {counted(total, 'indicateur')}, les villes comparables prédisent mieux que {beaten}."
+    )
+    if len(lost):
+        text += f" Une référence au moins fait mieux qu’elles pour : {join_words(list(lost))}."
+    return typographic(text)
