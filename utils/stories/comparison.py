@@ -133,8 +133,8 @@ def comparables_table(town: pd.Series) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        ``Ville``, ``Département``, ``Habitants``, ``PVD``, ``Distance``, ``Traits communs``
-        (what both have and the median small town has not), ``Ce qui l’éloigne``.
+        ``Ville``, ``Habitants``, ``PVD``, ``Distance``, ``Traits communs`` (what both have
+        and the median small town has not), ``Ce qui l’éloigne``.
     """
     codes = comparables(town)
     found = peers.neighbours(_space(), [town["code"]]).set_index("peer")
@@ -142,8 +142,7 @@ def comparables_table(town: pd.Series) -> pd.DataFrame:
     towns = tables.load_towns().set_index("code").loc[codes]
     return pd.DataFrame(
         {
-            "Ville": towns["name"],
-            "Département": towns["departement_name"],
+            "Ville": towns["name"] + " (" + towns["departement"] + ")",
             "Habitants": towns[POPULATION],
             "PVD": towns["pvd"],
             "Distance": found["distance"].loc[codes],
