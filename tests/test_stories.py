@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from utils import tables
-from utils.stories import catalogue_pages, commerce, comparison, towns
+from utils.stories import catalogue_pages, commerce, comparison, culture, towns
 from utils.stories.common import Story, ratio_words, share_below
 
 #: Golden towns, the smallest and largest PVD, overseas, Corsica, a commune nouvelle, a town
@@ -41,6 +41,9 @@ def checked(story: Story) -> Story:
         towns.spread,
         comparison.structure_strips,
         comparison.map_of_comparables,
+        culture.by_type,
+        culture.rates,
+        culture.distances,
     ],
 )
 def test_every_figure_can_be_drawn_for_every_town(
@@ -56,6 +59,10 @@ def test_every_sentence_can_be_written_for_every_town(town: pd.Series) -> None:
         commerce.summary(town),
         commerce.basket_sentence(town),
         comparison.atypical(town),
+        culture.summary(town),
+        culture.epci_sentence(town),
+        culture.spread_sentence(town),
+        culture.town_cinemas(town),
     ):
         assert text.rstrip("*").endswith(".")
         assert "nan" not in text.lower().split()
@@ -93,6 +100,45 @@ def test_the_comparables_predict_better_than_the_mean_of_the_programme() -> None
     assert (table["ensemble des PVD"] > 1).sum() >= 15
     assert (table["Villes"] > 1500).all()
     assert "Puissance solaire".lower() in comparison.validity_sentence()
+
+
+def test_the_kinds_of_culture_add_up_to_the_two_classes(town: pd.Series) -> None:
+    frame = culture.kinds_table(town)
+    for classe, total in (("vivant", "lieux_vivants"), ("patrimoine", "lieux_patrimoine")):
+        value = tables.load_indicators(total, codes=[town["code"]])["value"].iloc[0]
+        own = frame.loc[frame["Classe"] == classe, "Nombre"].sum(min_count=1)
+        assert own == value or (pd.isna(own) and pd.isna(value))
+
+
+def test_the_places_of_a_town_are_mapped_and_listed(town: pd.Series) -> None:
+    story = culture.place_map(town)
+    assert (story is None) == (not town["pvd"])
+    listed = str(culture.interactive_places(town))
+    places = tables.load_places()
+    assert ("<table" in listed) == bool((places["code"] == town["code"]).any())
+
+
+def test_names_of_places_are_escaped_in_the_interactive_table() -> None:
+    hostile = pd.DataFrame({
+        "code": ["46127"], "kind": ["Musée"], "group": ["vivant"],
+        "name": ["<img src=x onerror=alert(1)>"], "sources": ["basilic"],
+    })  # fmt: skip
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tables, "load_places", lambda: hostile)
+        listed = str(culture.interactive_places(tables.load_town("46127")))
+    assert "<img" not in listed
+
+
+def test_the_national_figures_of_culture() -> None:
+    reach = culture.national_reach().set_index("Lieu")
+    assert reach.loc["Cinéma", "PVD à 5 km (%)"] < reach.loc["Cinéma", "PVD à 20 km (%)"] <= 100
+    assert reach.loc["Bibliothèque", "PVD à 5 km (%)"] > 90
+    lives = culture.cinema_lives()
+    balance = lives["Cinémas 2003"] + lives["Ouvertures"] - lives["Fermetures"]
+    assert (balance - lives["Cinémas 2023"]).abs().max() <= 5  # closed for works one of the years
+    assert "66\u00a0%" in culture.heritage_weight()
+    checked(culture.cinema_evolution())
+    checked(culture.spread_map(tables.load_town("46127")))
 
 
 def test_the_table_of_types_has_one_line_a_type(town: pd.Series) -> None:

@@ -281,6 +281,235 @@ def _simplified(outlines: gpd.GeoDataFrame, tolerance: float) -> gpd.GeoDataFram
     return frame.sort_values("code", ignore_index=True)
 
 
+# --------------------------------------------------------------------------- culture
+
+#: Kinds of BASILIC that the book calls a theatre, in the sense of :data:`culture.REACHED`.
+_STAGES: Final = ("Théâtre", "Scène", "Opéra")
+
+#: Kinds of the CNC that stay in one place; the others travel, or are open in summer.
+_FIXED: Final = ("FIXE", "MIXTE")
+
+_LAMBERT_93: Final = 2154
+
+
+def _read_square_points(path: Path) -> pd.DataFrame:
+    return people.read_carreaux_200m(path, columns=("codes", "x", "y", "persons"))
+
+
+def _centres(shop: Workshop) -> pd.DataFrame:
+    """Return ``code, epsg, x, y`` of all communes: where people live, or the middle.
+
+    The inhabited centre comes from the 200 m squares (mainland and Corsica); where there is
+    none, the centroid of the outline.
+    """
+    places = _communes(shop)[["code", "epsg", "x", "y"]]
+    squares = shop.read("carreaux_200m", _read_square_points)
+
+    def compute() -> pd.DataFrame:
+        lived = territory.inhabited_centres(squares)
+        lived["code"] = _today(shop, lived["code"])
+        lived = lived.drop_duplicates("code").set_index("code")
+        points = gpd.GeoSeries.from_xy(lived["x"], lived["y"], crs=3035).to_crs(_LAMBERT_93)
+        done = places.set_index("code")
+        mainland = done["epsg"] == _LAMBERT_93
+        for axis, values in (("x", points.x), ("y", points.y)):
+            values = pd.Series(values.to_numpy(), index=lived.index).reindex(done.index)
+            done[axis] = values.where(mainland).fillna(done[axis])
+        return done.reset_index()
+
+    return shop.once("centres", compute)
+
+
+def _located(frame: pd.DataFrame) -> pd.DataFrame:
+    """Add ``epsg``, ``x``, ``y`` in the CRS of the commune ``code``, from ``lon``, ``lat``."""
+    done = frame.assign(
+        epsg=[communes.local_epsg(code) for code in frame["code"]], x=np.nan, y=np.nan
+    )
+    known = done["lon"].notna() & done["lat"].notna()
+    for epsg, group in done[known].groupby("epsg"):
+        points = gpd.GeoSeries.from_xy(group["lon"], group["lat"], crs=4326).to_crs(epsg)
+        done.loc[group.index, "x"], done.loc[group.index, "y"] = points.x, points.y
+    return done
+
+
+def _with_commune(shop: Workshop, frame: pd.DataFrame) -> pd.DataFrame:
+    """Give its commune of today to a place known by ``postcode`` and ``city``.
+
+    The département of the postcode and the name must designate one commune, of today or of
+    before; a place that they do not keeps no ``code``.
+    """
+
+    def compute() -> pd.Series:
+        cog = shop.read("cog_communes").sort_values("kind", key=lambda kind: kind != "commune")
+        area = cog["code"].str[:2].replace({"2A": "20", "2B": "20"})
+        keys = area + " " + cog["name"].map(communes.fold_name)
+        names = pd.Series(cog["code"].to_numpy(), index=keys)
+        return names[~names.index.duplicated()]
+
+    by_name = shop.once("communes par nom", compute)
+    keys = frame["postcode"].str[:2] + " " + frame["city"].map(communes.fold_name)
+    codes = pd.Series(by_name.reindex(keys).to_numpy(), index=frame.index, dtype="str")
+    return frame.assign(code=_today(shop, codes))
+
+
+def _libraries(shop: Workshop) -> pd.DataFrame:
+    """Return the libraries open to the public, with their commune where it is known."""
+    libraries = shop.read("bibliotheques")
+    return _with_commune(shop, libraries[libraries["kind"] == "Bâtiment ouvert"])
+
+
+def _museums(shop: Workshop) -> pd.DataFrame:
+    return _with_commune(shop, shop.read("museofile"))
+
+
+def _cinemas(shop: Workshop) -> pd.DataFrame:
+    """Return the cinemas of the CNC that stay in one place, on today's communes, all years."""
+    cinemas = shop.read("cinemas").dropna(subset=["code"])
+    fixed: pd.DataFrame = cinemas[cinemas["genre"].isin(_FIXED)]
+    return fixed.assign(code=_today(shop, fixed["code"]))
+
+
+def _active(cinemas: pd.DataFrame) -> pd.DataFrame:
+    active: pd.DataFrame = cinemas[cinemas["year"] == cinemas["year"].max()]
+    return active
+
+
+def _merged(shop: Workshop) -> pd.DataFrame:
+    """Return the places of culture of the PVD, the four sources put together."""
+
+    def compute() -> pd.DataFrame:
+        programme = set(shop.read("pvd_communes")["code"])
+        cinemas = _active(_cinemas(shop)).assign(kind="Cinéma", lon=np.nan, lat=np.nan)
+        seconds = {
+            "cnc": cinemas[
+                ["code", "kind", "name", "lon", "lat", "screens", "seats", "art_et_essai"]
+            ],
+            "museofile": _museums(shop).assign(kind="Musée")[
+                ["code", "kind", "name", "lon", "lat"]
+            ],
+            "bibliotheques": _libraries(shop).assign(kind="Bibliothèque")[
+                ["code", "kind", "name", "lon", "lat"]
+            ],
+        }
+        places = _basilic(shop)
+        done = _located(places[places["code"].isin(programme)]).assign(sources="basilic")
+        for source, frame in seconds.items():
+            second = _located(frame[frame["code"].isin(programme)])
+            done = culture.merge_places(done, second, source=source)
+        return done
+
+    return shop.once("lieux", compute)
+
+
+def _targets(shop: Workshop, kind: str) -> pd.DataFrame:
+    """Return ``epsg, x, y`` of all places of a kind of :data:`culture.REACHED`.
+
+    A place without an address stands at the centre of its commune.
+    """
+    merged, places = _merged(shop), _basilic(shop)
+    centres = _centres(shop)
+    columns = ["code", "epsg", "x", "y"]
+    programme = set(merged["code"])
+
+    def outside(codes: pd.Series) -> pd.DataFrame:
+        return centres.merge(codes[~codes.isin(programme)].drop_duplicates(), on="code")
+
+    def inside(kinds: Sequence[str], kept: pd.Series | bool = True) -> pd.DataFrame:
+        return _centred(merged.loc[merged["kind"].isin(kinds) & kept, columns], centres)
+
+    if kind == "cinema":
+        screens = merged["sources"].str.contains("cnc") | merged["code"].str.startswith("97")
+        overseas = places[places["code"].str.startswith("97") & (places["kind"] == "Cinéma")]
+        elsewhere = pd.concat([_active(_cinemas(shop))["code"], overseas["code"]])
+        return pd.concat([inside(["Cinéma"], screens), outside(elsewhere)])
+    if kind == "theatre":
+        return pd.concat(
+            [inside(_STAGES), outside(places.loc[places["kind"].isin(_STAGES), "code"])]
+        )
+    if kind == "musee":
+        known = _located(_museums(shop).dropna(subset=["code"]))
+        others = places.loc[places["kind"] == "Musée", "code"]
+        others = others[~others.isin(known["code"])]
+        return pd.concat(
+            [inside(["Musée"]), known[~known["code"].isin(programme)], outside(others)]
+        )
+    known = _located(_libraries(shop).dropna(subset=["code"]))
+    return _centred(known[columns], centres)
+
+
+def _centred(rows: pd.DataFrame, centres: pd.DataFrame) -> pd.DataFrame:
+    """Put the places without a point at the centre of their commune."""
+    done = rows.merge(centres[["code", "x", "y"]], on="code", how="left", suffixes=("", "_centre"))
+    for axis in ("x", "y"):
+        done[axis] = done[axis].fillna(done.pop(f"{axis}_centre"))
+    return done
+
+
+def build_lieux_culture(shop: Workshop) -> pd.DataFrame:
+    """Build the places of culture of the PVD, duplicates across four sources resolved."""
+    types = tables.load_culture_types().set_index("type")["groupe"]
+    places = _merged(shop)
+    frame = places.assign(
+        group=places["kind"].map(types).fillna("autre"),
+        precise=culture.is_precise(places),
+        lon=places["lon"].round(5),
+        lat=places["lat"].round(5),
+    )
+    order = [
+        "code", "kind", "group", "name", "lon", "lat", "precise", "sources",
+        "screens", "seats", "art_et_essai",
+    ]  # fmt: skip
+    return frame[order].sort_values(["code", "kind", "name"], ignore_index=True)
+
+
+def build_acces_culture(shop: Workshop) -> pd.DataFrame:
+    """Build the inhabitants around each PVD by distance to culture (mainland and Corsica)."""
+    squares = shop.read("recensement_1km")
+    middle = gpd.GeoSeries.from_xy(squares["x"] + 500, squares["y"] + 500, crs=3035)
+    middle = middle.to_crs(_LAMBERT_93)
+    squares = pd.DataFrame({"x": middle.x, "y": middle.y, "total": squares["total"]})
+    centres = _centres(shop)
+    programme = shop.read("pvd_communes")["code"]
+    here = centres["code"].isin(programme) & (centres["epsg"] == _LAMBERT_93)
+    parts = []
+    for kind in culture.REACHED:
+        asked = (
+            centres[here & ~_in_corsica(centres["code"])] if kind == "theatre" else centres[here]
+        )
+        targets = _targets(shop, kind)
+        targets = targets[targets["epsg"] == _LAMBERT_93].dropna(subset=["x", "y"])
+        reach = culture.within_reach(asked, squares, targets, radius_m=culture.AROUND_M)
+        parts.append(reach.assign(kind=kind))
+    frame = pd.concat(parts, ignore_index=True)
+    counts = [name for name in frame.columns if name not in {"code", "kind"}]
+    frame = frame.astype(dict.fromkeys(counts, "int64"))
+    return frame[["code", "kind", *counts]].sort_values(["kind", "code"], ignore_index=True)
+
+
+def build_cinemas(shop: Workshop) -> pd.DataFrame:
+    """Build the history of cinemas in PVD, in other small towns, elsewhere."""
+    cinemas = _cinemas(shop)
+    programme = set(shop.read("pvd_communes")["code"])
+    small = set(universe(shop)) - programme
+    elsewhere = set(cinemas["code"]) - programme - small
+    groups = {"pvd": programme, "petites": small, "ailleurs": elsewhere}
+    return culture.cinema_history(cinemas, groups)
+
+
+def build_concentration(shop: Workshop) -> pd.DataFrame:
+    """Build how concentrated living culture and heritage are over each département's communes."""
+    types, places = tables.load_culture_types(), _basilic(shop)
+    every = _communes(shop)[["code"]]
+    cog = shop.read("cog_communes")
+    every = every.merge(cog[["code", "departement"]].drop_duplicates("code"), on="code")
+    every = every[~_in_corsica(every["code"])]
+    parts = [
+        culture.concentration(culture.count_group(places, types, group), every).assign(group=group)
+        for group in ("vivant", "patrimoine")
+    ]
+    return pd.concat(parts, ignore_index=True).round({"share_with": 2, "half_share": 2})
+
+
 # --------------------------------------------------------------------------- indicators
 
 _STATUSES: Final = ("ok", "zero", "absent", "secret")
@@ -469,15 +698,28 @@ def _single(
     yield complete(measure, codes=asked.codes, year=year, missing=missing, covered=covered)
 
 
+def _today(shop: Workshop, codes: pd.Series) -> pd.Series:
+    """Return the communes of today of some codes; a code of today stays."""
+    new = shop.passage().set_index("old")["new"]
+    today: pd.Series = codes.map(new).fillna(codes)
+    return today
+
+
+def _basilic(shop: Workshop) -> pd.DataFrame:
+    """Return the BASILIC places on today's communes."""
+    places = shop.read("basilic").dropna(subset=["code"])
+    return places.assign(code=_today(shop, places["code"]))
+
+
+def _in_corsica(codes: pd.Series) -> pd.Series:
+    return codes.str[:2].isin(["2A", "2B"])
+
+
 def _places(asked: _Asked) -> tuple[pd.DataFrame, set[str]]:
     """Return the BASILIC places on today's communes, and the towns that the source covers."""
-    places = asked.shop.read("basilic").dropna(subset=["code"])
-    new = asked.shop.passage().set_index("old")["new"]
-    places = places.assign(code=places["code"].map(new).fillna(places["code"]))
     programme = set(asked.shop.read("pvd_communes")["code"])
-    corsica = asked.codes.str.startswith("2") & asked.codes.str[1].isin(["A", "B"])
-    covered = set(asked.codes[~corsica | asked.codes.isin(programme)])
-    return places, covered
+    outside = _in_corsica(asked.codes) & ~asked.codes.isin(programme)
+    return _basilic(asked.shop), set(asked.codes[~outside])
 
 
 def _kinds(asked: _Asked) -> Iterator[pd.DataFrame]:
@@ -507,7 +749,8 @@ def _cinema(asked: _Asked) -> Iterator[pd.DataFrame]:
         sums=["value"],
         label="cinemas",
     )
-    yield from _by_year(asked, lines, missing="zero")
+    mainland = set(asked.codes[~asked.codes.str.startswith("97")])  # the CNC lists no other
+    yield from _by_year(asked, lines, missing="zero", covered=mainland)
 
 
 def _register(asked: _Asked) -> pd.DataFrame:
@@ -631,6 +874,28 @@ def _local_weight(asked: _Asked) -> Iterator[pd.DataFrame]:
     yield from _single(asked, measure.round({"value": 2}), missing="absent")
 
 
+def _epci_share(asked: _Asked) -> Iterator[pd.DataFrame]:
+    epci = asked.shop.read("cog_epci")
+    of = asked.indicator.build["of"]
+    if of == "population":
+        counts = _communes(asked.shop)[["code", "population"]].set_axis(["code", "value"], axis=1)
+        covered = None
+    else:
+        places, covered = _places(asked)
+        counts = culture.count_group(places, tables.load_culture_types(), of)
+    measure = culture.share_of_epci(counts, epci)
+    yield from _single(asked, measure.round({"value": 2}), missing="absent", covered=covered)
+
+
+def _distance(asked: _Asked) -> Iterator[pd.DataFrame]:
+    kind = asked.indicator.build["kind"]
+    centres = _centres(asked.shop)
+    measure = culture.nearest_km(centres, _targets(asked.shop, kind))[["code", "value"]]
+    if kind == "theatre":  # BASILIC alone has them, and has no Corsica outside the programme
+        measure = measure[~_in_corsica(measure["code"])]
+    yield from _single(asked, measure.round({"value": 2}), missing="absent")
+
+
 METHODS: Final[Mapping[str, Method]] = {
     "types": _types,
     "family": _family,
@@ -654,6 +919,8 @@ METHODS: Final[Mapping[str, Method]] = {
     "growth": _growth,
     "centre_distance": _centre_distance,
     "local_weight": _local_weight,
+    "epci_share": _epci_share,
+    "distance": _distance,
 }
 
 
@@ -680,6 +947,10 @@ BUILDERS: Final[Mapping[str, Callable[[Workshop], pd.DataFrame]]] = {
     "towns": build_towns,
     "contours_departements": build_contours_departements,
     "contours_pvd": build_contours_pvd,
+    "lieux_culture": build_lieux_culture,
+    "acces_culture": build_acces_culture,
+    "cinemas": build_cinemas,
+    "concentration_culture": build_concentration,
     **{f"indicators_{group}": _indicator_builder(group) for group in tables.INDICATOR_GROUPS},
 }
 

@@ -565,6 +565,10 @@ def _basemap(axes: Axes, epsg: int) -> str:
     return f"Fond de carte{NBSP}: {IGN_CREDIT}."
 
 
+#: What a focused map shows around its points, metres.
+FOCUS_M = 400.0
+
+
 def _extent(bounds: Sequence[float]) -> tuple[float, float, float, float]:
     """Widen bounds by a margin, to a shape no longer than 5:4 either way."""
     left, low, right, high = bounds
@@ -573,6 +577,19 @@ def _extent(bounds: Sequence[float]) -> tuple[float, float, float, float]:
     width, height = max(width, height / 1.25), max(height, width / 1.25)
     x, y = (left + right) / 2, (low + high) / 2
     return x - width / 2, y - height / 2, x + width / 2, y + height / 2
+
+
+def _focus(
+    points: pd.DataFrame, epsg: int, whole: tuple[float, float, float, float]
+) -> tuple[float, float, float, float] | None:
+    """Return an extent around the points, where it is less than half as wide as ``whole``."""
+    known = points.dropna(subset=["lon", "lat"])
+    if known.empty:
+        return None
+    places = gpd.GeoSeries(gpd.points_from_xy(known["lon"], known["lat"]), crs=4326).to_crs(epsg)
+    left, low, right, high = (float(edge) for edge in places.total_bounds)
+    near = _extent([left - FOCUS_M, low - FOCUS_M, right + FOCUS_M, high + FOCUS_M])
+    return near if near[2] - near[0] < (whole[2] - whole[0]) / 2 else None
 
 
 def _town_points(axes: Axes, points: pd.DataFrame, epsg: int) -> list[Artist]:
@@ -606,6 +623,7 @@ def town_map(
     neighbours: gpd.GeoDataFrame | None = None,
     *,
     basemap: bool = True,
+    focus: bool = False,
     title: str = "",
     legend_title: str = "",
 ) -> tuple[Figure, pd.DataFrame]:
@@ -622,6 +640,9 @@ def town_map(
     basemap : bool
         Ask IGN for tiles. Without network, or with ``PVD_OFFLINE=1``, the same map is
         drawn without them and the notes say so.
+    focus : bool
+        Over IGN's map, show the points and what is around them rather than the whole
+        commune, when they hold in less than half of its width; the notes say so.
 
     Returns
     -------
@@ -638,16 +659,24 @@ def town_map(
     code = str(outline["code"].iloc[0])
     epsg = local_epsg(code)
     land = outline.to_crs(epsg)
-    extent = _extent([float(edge) for edge in land.total_bounds])
+    whole = _extent([float(edge) for edge in land.total_bounds])
+    focused = _focus(points, epsg, whole) if focus and points is not None else None
+    extent = focused or whole
     figure = Figure(figsize=(WIDTH_IN, WIDTH_IN))
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set(xlim=(extent[0], extent[2]), ylim=(extent[1], extent[3]))
     axes.set_axis_off()
     note = _basemap(axes, epsg) if basemap else ""
     tiled = note.endswith(f"{IGN_CREDIT}.")
+    if not tiled:  # a few points on an empty ground say nothing: the outline places them
+        extent, focused = whole, None
     if neighbours is not None and not neighbours.empty:
-        around = neighbours[neighbours["code"].astype(str) != code].to_crs(epsg)
-        around.boundary.plot(ax=axes, color=LINES, lw=0.8, aspect=None, zorder=3)
+        left, low, right, high = outline.to_crs(neighbours.crs).total_bounds
+        width, height = right - left, high - low  # far ones have no place in the local CRS
+        around = neighbours.cx[left - width : right + width, low - height : high + height]
+        around = around[around["code"].astype(str) != code].to_crs(epsg)
+        if not around.empty:
+            around.boundary.plot(ax=axes, color=LINES, lw=0.8, aspect=None, zorder=3)
     if not tiled:
         land.plot(ax=axes, color=LAND, aspect=None, zorder=2)
     land.boundary.plot(ax=axes, color="white", lw=3.5, aspect=None, zorder=4)
@@ -655,6 +684,8 @@ def town_map(
     handles: list[Artist] = [Line2D([], [], color=TOWN, lw=1.8, label="limite communale")]
     drawn = pd.DataFrame({"code": [code]})
     notes = [note] if note else []
+    if focused:
+        notes.append("La carte est centrée sur les lieux : elle ne montre pas toute la commune.")
     if points is not None:
         drawn = points.copy()
         known = drawn.dropna(subset=["lon", "lat"]).reset_index(drop=True)

@@ -601,7 +601,7 @@ def describe_map(
             f" médiane {quantity(known['value'].median(), unit, decimals)}"
             f"{f' ; {number(missing)} sans valeur connue' if missing else ''}."
         )
-    elif "category" in frame.columns:
+    elif "category" in frame.columns and len(frame):
         counts = frame["category"].value_counts()
         listed = [f"{name} {number(n)}" for name, n in counts.head(MAX_NAMED).items()]
         text += f" {join_words(listed)}."

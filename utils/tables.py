@@ -36,12 +36,16 @@ __all__ = [
     "TABLES",
     "file_sha256",
     "load_bpe_types",
+    "load_cinemas",
+    "load_concentration",
     "load_contours",
     "load_culture_types",
     "load_departements",
     "load_indicators",
     "load_manifest",
+    "load_places",
     "load_populations",
+    "load_reach",
     "load_structure",
     "load_town",
     "load_towns",
@@ -313,6 +317,44 @@ def load_departements() -> gpd.GeoDataFrame:
 def load_contours() -> gpd.GeoDataFrame:
     """Load the outlines of the PVD: ``code``, ``geometry`` (EPSG:4326, geography of 2018)."""
     return gpd.read_parquet(_path("contours_pvd"))
+
+
+def load_places() -> pd.DataFrame:
+    """Load the places of culture of the PVD, duplicates across sources resolved.
+
+    Returns
+    -------
+    DataFrame
+        ``code``, ``kind`` (BASILIC), ``group`` (``vivant``, ``patrimoine``, ``autre``),
+        ``name``, ``lon``, ``lat`` (EPSG:4326), ``precise`` (the point is an address),
+        ``sources`` (joined by ``"+"``), ``screens``, ``seats``, ``art_et_essai`` (cinemas).
+    """
+    return pd.read_parquet(_path("lieux_culture"))
+
+
+def load_reach() -> pd.DataFrame:
+    """Load the inhabitants around each PVD by straight distance to culture.
+
+    Returns
+    -------
+    DataFrame
+        ``code``, ``kind`` (:data:`utils.culture.REACHED`), ``inhabitants`` (around the town),
+        ``within_5``, ``within_10``, ``within_20`` (of them, by kilometres). No overseas town.
+    """
+    return pd.read_parquet(_path("acces_culture"))
+
+
+def load_cinemas() -> pd.DataFrame:
+    """Load the yearly history of cinemas: :func:`utils.culture.cinema_history`.
+
+    ``group`` is ``pvd``, ``petites`` (other towns of the universe) or ``ailleurs``.
+    """
+    return pd.read_parquet(_path("cinemas"))
+
+
+def load_concentration() -> pd.DataFrame:
+    """Load how concentrated culture is: :func:`utils.culture.concentration`, and ``group``."""
+    return pd.read_parquet(_path("concentration_culture"))
 
 
 def _load_csv(name: str) -> pd.DataFrame:

@@ -14,8 +14,10 @@ __all__ = [
     "DENSITY_LABELS",
     "OUTSIDE_AREAS",
     "SQUARE_COLUMNS",
+    "SQUARE_M",
     "distance_to_centre",
     "growth",
+    "inhabited_centres",
     "local_weight",
     "share_of_homes",
     "squares_by_commune",
@@ -46,6 +48,9 @@ OUTSIDE_AREAS: Final = "000"
 
 #: Radius around a town within which its weight is measured, metres.
 AROUND_M: Final = 10_000
+
+#: Side of Insee's small squares, metres.
+SQUARE_M: Final = 200
 
 _UNDER_18: Final = ("age_0_3", "age_4_5", "age_6_10", "age_11_17")
 _OVER_65: Final = ("age_65_79", "age_80_plus")
@@ -109,6 +114,31 @@ def distance_to_centre(places: pd.DataFrame) -> pd.DataFrame:
         metres, _ = KDTree(near[["x", "y"]]).query(outside[["x", "y"]])
         parts.append(pd.DataFrame({"code": outside["code"], "value": metres / 1000}))
     return pd.concat(parts, ignore_index=True)
+
+
+def inhabited_centres(squares: pd.DataFrame) -> pd.DataFrame:
+    """Mean position of the inhabitants of each commune: ``code``, ``x``, ``y``.
+
+    Parameters
+    ----------
+    squares : DataFrame
+        200 m squares: ``codes`` (the first five characters are the commune), ``x``, ``y``
+        (south-west corner, metres), ``persons``. Same CRS in and out.
+    """
+    weight = squares["persons"].astype("float64")
+    sums = (
+        pd.DataFrame(
+            {
+                "x": (squares["x"] + SQUARE_M / 2) * weight,
+                "y": (squares["y"] + SQUARE_M / 2) * weight,
+                "persons": weight,
+            }
+        )
+        .groupby(squares["codes"].str.slice(0, 5).rename("code"))
+        .sum()
+    )
+    sums = sums[sums["persons"] > 0]
+    return sums[["x", "y"]].div(sums["persons"], axis=0).reset_index()
 
 
 def local_weight(places: pd.DataFrame, *, radius_m: float = AROUND_M) -> pd.DataFrame:

@@ -12,7 +12,14 @@ from matplotlib.figure import Figure
 from utils.formats import number, percent, typographic
 from utils.publish import MarkdownBlock, publish, publish_table
 
-__all__ = ["Story", "publish_frame", "publish_story", "ratio_words", "share_below"]
+__all__ = [
+    "Story",
+    "publish_frame",
+    "publish_optional",
+    "publish_story",
+    "ratio_words",
+    "share_below",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +88,11 @@ def publish_story(story: Story, *, id: str) -> MarkdownBlock:  # noqa: A002
         sources=list(story.sources),
         note=story.note,
     )
+
+
+def publish_optional(story: Story | None, *, id: str, otherwise: str) -> MarkdownBlock:  # noqa: A002
+    """Publish a story, or the sentence ``otherwise`` when there is none for this town."""
+    return publish_story(story, id=id) if story else MarkdownBlock(typographic(otherwise))
 
 
 def publish_frame(

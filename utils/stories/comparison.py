@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
 
@@ -14,16 +15,19 @@ from utils.publish import describe_map, describe_strip
 from utils.stories.common import Story
 
 __all__ = [
+    "GROUP",
     "SOURCES",
     "among",
     "atypical",
     "comparables",
     "comparables_table",
     "map_of_comparables",
+    "split",
     "stability_sentence",
     "structure_strips",
     "validity_sentence",
     "validity_table",
+    "values",
     "variables_table",
 ]
 
@@ -105,6 +109,34 @@ def comparables(town: pd.Series) -> list[str]:
 def among(town: pd.Series, lines: pd.DataFrame) -> pd.DataFrame:
     """Keep the lines (column ``code``) of a town and of its comparables."""
     return lines[lines["code"].isin([town["code"], *comparables(town)])]
+
+
+def values(town: pd.Series, ids: Sequence[str], year: int, *, rates: bool = True) -> pd.DataFrame:
+    """Load some indicators of a town and of its comparables.
+
+    Returns
+    -------
+    DataFrame
+        ``code``, ``indicator``, ``value`` (the rate when ``rates``), ``count`` (the raw
+        value), ``status``, ``is_town``; in the order of ``ids``, the town first.
+    """
+    codes = [str(town["code"]), *comparables(town)]
+    lines = tables.load_indicators(ids, codes=codes, years=[year], rates=rates)
+    lines["count"] = lines["value"]
+    if rates:
+        lines["value"] = lines["rate"]
+    order = lines["indicator"].map({name: rank for rank, name in enumerate(ids)})
+    place = lines["code"].map({code: rank for rank, code in enumerate(codes)})
+    lines = lines.assign(order=order, place=place).sort_values(["order", "place"])
+    lines["is_town"] = lines["code"] == town["code"]
+    kept = ["code", "indicator", "value", "count", "status", "is_town"]
+    return lines[kept].reset_index(drop=True)
+
+
+def split(lines: pd.DataFrame) -> tuple[float, pd.Series]:
+    """Return the town's value, and those of the others, of one indicator of :func:`values`."""
+    own = lines.loc[lines["is_town"], "value"]
+    return (float(own.iloc[0]) if len(own) else float("nan")), lines.loc[~lines["is_town"], "value"]
 
 
 def _alike(found: pd.DataFrame) -> str:
