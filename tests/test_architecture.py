@@ -20,7 +20,7 @@ ROOMS = [
     ["communes"],
     ["sources"],
     ["readers"],
-    ["commerce", "culture", "energy", "care", "territory"],
+    ["commerce", "culture", "energy", "care", "territory", "brands"],
     ["peers"],
     ["tables"],
     ["build"],
@@ -46,6 +46,7 @@ FORBIDDEN = {
     "energy": {"sources", "readers"},
     "care": {"sources", "readers"},
     "territory": {"sources", "readers"},
+    "brands": {"sources", "readers"},
     "peers": {"sources", "readers", "catalogue"},
 }
 

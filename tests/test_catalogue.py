@@ -143,7 +143,13 @@ def test_unknown_source_suggests_the_nearest() -> None:
 
 def test_every_source_says_who_and_under_which_licence() -> None:
     for one in load_sources().values():
-        assert one.licence in {"LO-2.0", "ODbL-1.0", "CC-BY-4.0", "Eurostat"}, one.id
+        assert one.licence in {
+            "LO-2.0",
+            "ODbL-1.0",
+            "CC-BY-4.0",
+            "Eurostat",
+            "BSD-3-Clause",
+        }, one.id
         assert one.themes, one.id
         assert "calculs des auteurs" not in one.attribution, one.id
         assert not one.attribution.endswith("."), one.id

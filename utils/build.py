@@ -17,7 +17,18 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from utils import __version__, care, commerce, communes, culture, energy, sources, tables, territory
+from utils import (
+    __version__,
+    brands,
+    care,
+    commerce,
+    communes,
+    culture,
+    energy,
+    sources,
+    tables,
+    territory,
+)
 from utils.catalogue import DATA, Indicator, load_indicators_catalogue, load_sources
 from utils.errors import LayoutError, SourceError
 from utils.readers import READERS, people
@@ -42,6 +53,7 @@ _PASSAGE_SOURCES: Final = (
 
 #: Modules whose text decides what the tables hold; their digest is in the manifest.
 _CODE: Final = (
+    "brands.py",
     "build.py",
     "care.py",
     "catalogue.py",
@@ -63,12 +75,15 @@ def code_digest() -> str:
         for name in _CODE
         for file in (sorted((package / name).glob("*.py")) or [package / name])
     ]
-    files += [DATA / name for name in ("indicators.yml", "bpe_types.csv", "culture_types.csv")]
+    files += [*sorted(DATA.glob("*.csv")), DATA / "indicators.yml"]
     digest = hashlib.sha256()
     for file in files:
         digest.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
     return digest.hexdigest()[:16]
 
+
+#: Signs labelled by hand, against which the detector of chains is measured.
+SIGNS: Final = DATA / "enseignes_etiquetees.csv"
 
 _Kept = TypeVar("_Kept")
 
@@ -510,6 +525,65 @@ def build_concentration(shop: Workshop) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True).round({"share_with": 2, "half_share": 2})
 
 
+# --------------------------------------------------------------------------- signs
+
+#: Shops that a département must have for the copy of Sirene to cover it.
+COVERED_SHOPS: Final = 100
+
+
+def _classed(shop: Workshop) -> pd.DataFrame:
+    """Return the active shops of the towns of the universe, with their class."""
+    stock = shop.read("sirene_etablissements")
+    codes = universe(shop)
+    cog = shop.read("cog_communes").drop_duplicates("code").set_index("code")["name"]
+
+    def compute() -> pd.DataFrame:
+        active = stock[stock["active"].fillna(True) & stock["code"].notna()]
+        active = active.assign(place=active["code"].map(cog))
+        classed = brands.classify(active, tables.load_brands(), tables.load_naf())
+        classed["code"] = _today(shop, classed["code"])
+        return classed[classed["code"].isin(codes)]
+
+    return shop.once("enseignes", compute)
+
+
+def _covered_by_sirene(shop: Workshop) -> set[str]:
+    """Return the towns of the départements that the stock covers."""
+    stock = shop.read("sirene_etablissements")
+    per = stock["code"].dropna().str[:2].value_counts()
+    kept = set(per[per >= COVERED_SHOPS].index)
+    codes = universe(shop)
+    return set(codes[codes.str[:2].isin(kept)])
+
+
+def build_enseignes(shop: Workshop) -> pd.DataFrame:
+    """Build the shops by family and class of sign, secrecy applied, never a name."""
+    frame = brands.hide_small(brands.count_classes(_classed(shop)))
+    frame = frame[frame["code"].isin(_covered_by_sirene(shop))]
+    return frame.sort_values(["code", "famille", "classe"], ignore_index=True)
+
+
+def build_detecteur(shop: Workshop) -> pd.DataFrame:
+    """Build how good the detector is on the signs labelled by hand."""
+    shop.path("sirene_etablissements")  # the signs were drawn from it
+    labelled = pd.read_csv(SIGNS, dtype=str, keep_default_na=False)
+    labelled = labelled[labelled["chaine"] != "incertain"]
+    naf = tables.load_naf()
+    found = brands.match_signs(
+        labelled.rename(columns={"enseigne": "sign"}), tables.load_brands(), naf
+    )
+    labelled = labelled.assign(
+        chain=labelled["chaine"] == "oui",
+        found=found.notna() | (labelled["etablissements"] == "5+"),
+        famille=labelled["naf"].map(naf.set_index("naf")["famille"]),
+    )
+    parts = [
+        brands.detector_scores(rows, by="famille").assign(part=part)
+        for part, rows in labelled.groupby("part")
+    ]
+    return pd.concat(parts, ignore_index=True).round(4)
+
+
 # --------------------------------------------------------------------------- indicators
 
 _STATUSES: Final = ("ok", "zero", "absent", "secret")
@@ -896,6 +970,21 @@ def _distance(asked: _Asked) -> Iterator[pd.DataFrame]:
     yield from _single(asked, measure.round({"value": 2}), missing="absent")
 
 
+def _chain_share(asked: _Asked) -> Iterator[pd.DataFrame]:
+    table = build_enseignes(asked.shop)
+    own = table[table["famille"] == asked.indicator.build["famille"]]
+    wide = own.pivot(index="code", columns="classe", values="value")
+    hidden = own[own["classe"] == "chaine"].set_index("code")["status"] == "secret"
+    counts = brands.count_classes(_classed(asked.shop))
+    counts = counts[counts["famille"] == asked.indicator.build["famille"]]
+    total = counts.groupby("code")["value"].sum().reindex(wide.index)
+    share = (100 * wide["chaine"] / total.where(total > 0)).rename("value").reset_index()
+    share["status"] = np.where(hidden.reindex(share["code"]), "secret", "absent")
+    yield from _single(
+        asked, share.round({"value": 2}), missing="absent", covered=_covered_by_sirene(asked.shop)
+    )
+
+
 METHODS: Final[Mapping[str, Method]] = {
     "types": _types,
     "family": _family,
@@ -921,6 +1010,7 @@ METHODS: Final[Mapping[str, Method]] = {
     "local_weight": _local_weight,
     "epci_share": _epci_share,
     "distance": _distance,
+    "chain_share": _chain_share,
 }
 
 
@@ -947,6 +1037,8 @@ BUILDERS: Final[Mapping[str, Callable[[Workshop], pd.DataFrame]]] = {
     "towns": build_towns,
     "contours_departements": build_contours_departements,
     "contours_pvd": build_contours_pvd,
+    "enseignes": build_enseignes,
+    "detecteur": build_detecteur,
     "lieux_culture": build_lieux_culture,
     "acces_culture": build_acces_culture,
     "cinemas": build_cinemas,

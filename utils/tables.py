@@ -36,16 +36,20 @@ __all__ = [
     "TABLES",
     "file_sha256",
     "load_bpe_types",
+    "load_brands",
     "load_cinemas",
     "load_concentration",
     "load_contours",
     "load_culture_types",
     "load_departements",
+    "load_detector",
     "load_indicators",
     "load_manifest",
+    "load_naf",
     "load_places",
     "load_populations",
     "load_reach",
+    "load_signs",
     "load_structure",
     "load_town",
     "load_towns",
@@ -355,6 +359,32 @@ def load_cinemas() -> pd.DataFrame:
 def load_concentration() -> pd.DataFrame:
     """Load how concentrated culture is: :func:`utils.culture.concentration`, and ``group``."""
     return pd.read_parquet(_path("concentration_culture"))
+
+
+def load_signs() -> pd.DataFrame:
+    """Load the shops by class of sign: ``code``, ``famille``, ``classe``, ``value``, ``status``.
+
+    Towns of the départements that the copy of Sirene covers only; ``famille`` is a key of
+    :data:`utils.commerce.FAMILIES` or ``ensemble``, ``classe`` one of
+    :data:`utils.brands.CLASSES`; a cell of one or two shops is ``secret`` (NaN).
+    """
+    return pd.read_parquet(_path("enseignes"))
+
+
+def load_detector() -> pd.DataFrame:
+    """Load how good the detector of chains is: :func:`utils.brands.detector_scores`, ``part``."""
+    return pd.read_parquet(_path("detecteur"))
+
+
+def load_brands() -> pd.DataFrame:
+    """Load the brands, supplement included: ``brand, wikidata, key, value, names, scope``."""
+    supplement = _load_csv("brands_supplement.csv").drop(columns="source")
+    return pd.concat([_load_csv("brands.csv"), supplement], ignore_index=True)
+
+
+def load_naf() -> pd.DataFrame:
+    """Load the activities that are shops: ``data/naf_commerce.csv`` (all columns ``str``)."""
+    return _load_csv("naf_commerce.csv")
 
 
 def _load_csv(name: str) -> pd.DataFrame:

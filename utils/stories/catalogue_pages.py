@@ -14,6 +14,7 @@ __all__ = ["data_date", "indicators_markdown", "sources_markdown", "tables_markd
 
 _LICENCES: Final = {
     "LO-2.0": "Licence Ouverte 2.0",
+    "BSD-3-Clause": "BSD 3-Clause",
     "ODbL-1.0": "ODbL 1.0",
     "CC-BY-4.0": "CC BY 4.0",
     "Eurostat": "réutilisation libre selon Eurostat",

@@ -1,0 +1,460 @@
+"""Chains: is a shop's sign that of a brand? (pure functions).
+
+A chain is a network of points of sale under one sign coordinated by a head (Insee's *réseau
+d’enseigne*). Three classes are told: ``chaine``; ``aucune_detectee``, which is not a proof of
+independence; ``sans_enseigne``, when nothing is written on the register but the activity.
+
+An establishment is of a chain when its sign is that of a brand sold under that activity
+(the gate: *L’Atelier* is a brand of something, but no bakery of that name is), or when its
+enterprise has :data:`MANY` shops or more. The brands are those of the name-suggestion-index
+(BSD 3-Clause), reduced to France, and a small supplement.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from utils.communes import fold_name
+from utils.errors import LayoutError
+
+__all__ = [
+    "CLASSES",
+    "MANY",
+    "TOTAL",
+    "classify",
+    "count_classes",
+    "detector_scores",
+    "extract_brands",
+    "fold_sign",
+    "hide_small",
+    "match_signs",
+    "one_letter_apart",
+    "wilson",
+]
+
+#: Classes of a shop, and how the book names them.
+CLASSES: Final[Mapping[str, str]] = {
+    "chaine": "chaîne",
+    "aucune_detectee": "aucune chaîne détectée",
+    "sans_enseigne": "sans enseigne connue",
+}
+
+#: Number of shops of one enterprise from which it is a chain by itself.
+MANY: Final = 5
+
+#: Family of all shops together.
+TOTAL: Final = "ensemble"
+
+#: Statistical secrecy on enterprises: no cell under three units (Insee).
+SMALLEST_CELL: Final = 3
+
+#: Shortest name, spaces left out, in which one letter may be wrong.
+SHORTEST_NEARLY: Final = 8
+
+#: Letters at either end by which nearly equal names are looked up.
+ENDS: Final = 4
+
+#: What separates two signs in one.
+_SEPARATORS: Final = re.compile(r"\s*[-/,+]\s*")
+
+#: Longest sign that is looked at, characters: the field of Sirene has 50, two lines 100.
+LONGEST: Final = 200
+
+#: Countries and regions of the index that mean France, whole or part.
+_FRANCE: Final = re.compile(r"^(fx|fr|re|gp|mq|gf|yt|fr-[a-z]+\.geojson)$")
+_WORLD: Final = frozenset({"001", "150", "155", "eu"})
+
+#: Kinds of places of the index that may be shops of a town.
+_KEYS: Final = ("shop", "amenity", "craft", "healthcare", "leisure")
+
+#: Legal forms, and words that add nothing to a sign.
+_LEGAL: Final = frozenset(
+    re.findall(r"\w+", "sarl sas sasu eurl sa snc sci scop selarl ei eirl ets etablissements")
+)
+
+#: Words that may surround a brand without changing it.
+_AROUND: Final = frozenset(
+    re.findall(
+        r"\w+",
+        "magasin magasins supermarche supermarches hypermarche hyper super superette market marche"
+        " express city contact proximite proxi drive station service services carburant carburants"
+        " essence centre auto autos garage agence boutique boulangerie patisserie restaurant"
+        " brasserie cafe bar pizza pizzeria coiffure salon institut optique opticien opticiens"
+        " audition librairie jardinerie jardin bricolage meubles cuisines literie chaussures"
+        " surgeles fleurs fleuriste telecom france le la les l de du des d et a au aux en sur by"
+        " chez saint sainte st ste nord sud est ouest ville zone commercial point vert maison"
+        " distributeur contact mutualiste cosy relais shop store concept boutik connect com",
+    )
+)
+
+
+def fold_sign(text: object) -> str:
+    """Fold a sign for comparison: no case, accent, punctuation nor legal form.
+
+    ``"S.A.R.L. CHAUSS'EXPO"`` gives ``"chauss expo"``; what is not a text gives ``""``.
+    """
+    if not isinstance(text, str):
+        return ""
+    plain = text[:LONGEST].replace("&", " ")
+    plain = re.sub(r"\b(\w)\.(?=\w\b|\s|$)", r"\1", plain)  # S.A.R.L. is one word
+    words = re.findall(r"[a-z0-9]+", fold_name(plain))
+    return " ".join(word for word in words if word not in _LEGAL)
+
+
+def extract_brands(index: Mapping[str, Any]) -> pd.DataFrame:
+    """Reduce the name-suggestion-index to the brands that may be met in a French town.
+
+    Parameters
+    ----------
+    index : mapping
+        ``dist/json/nsi.json`` of the npm package ``name-suggestion-index``.
+
+    Returns
+    -------
+    DataFrame
+        ``brand``, ``wikidata``, ``key``, ``value`` (OSM tag), ``names`` (folded, joined by
+        ``"|"``), ``scope`` (``fr``, or ``monde`` for the brands of the whole world or of
+        Europe), sorted, one line a brand and tag.
+
+    Raises
+    ------
+    LayoutError
+        The file has not the layout of the index.
+    """
+    try:
+        categories = index["nsi"].items()
+    except (KeyError, TypeError, AttributeError) as error:
+        raise LayoutError(
+            "Le fichier n’est pas celui du name-suggestion-index : la clé « nsi » manque.",
+            hint="Attendu : dist/json/nsi.json du paquet npm name-suggestion-index.",
+        ) from error
+    lines = []
+    for path, category in categories:
+        tree, key, value = path.split("/")
+        if tree != "brands" or key not in _KEYS:
+            continue
+        for item in category["items"]:
+            scope = _scope(item["locationSet"])
+            tags = item["tags"]
+            names = {fold_sign(name) for name in _names(item)} - {""}
+            if scope and tags.get("brand") and names:
+                lines.append(
+                    (
+                        tags["brand"],
+                        tags.get("brand:wikidata", ""),
+                        key,
+                        value,
+                        "|".join(sorted(names)),
+                        scope,
+                    )
+                )
+    columns = ["brand", "wikidata", "key", "value", "names", "scope"]
+    frame = pd.DataFrame(lines, columns=columns)
+    return frame.drop_duplicates().sort_values(columns, ignore_index=True)
+
+
+def _names(item: Mapping[str, Any]) -> Iterable[str]:
+    tags = item["tags"]
+    yield from (tags[k] for k in ("brand", "name", "short_name", "alt_name") if k in tags)
+    yield item["displayName"]
+    yield from item.get("matchNames", [])
+
+
+def _scope(places: Mapping[str, Any]) -> str:
+    included = {str(place).lower() for place in places.get("include", [])}
+    excluded = {str(place).lower() for place in places.get("exclude", [])}
+    if excluded & {"fr", "fx"}:
+        return ""
+    if any(_FRANCE.match(place) for place in included):
+        return "fr"
+    return "monde" if included & _WORLD else ""
+
+
+# --------------------------------------------------------------------------- matching
+
+
+def match_signs(signs: pd.DataFrame, brands: pd.DataFrame, gate: pd.DataFrame) -> pd.Series:
+    """Find the brand of each sign, among those sold under its activity.
+
+    A sign is that of a brand when it, or one of the parts that a dash or a slash separates,
+    is one of its names, give or take the words that may surround any sign (*Super*,
+    *Express*, *Drive*…), the name of the commune, and in a long name one letter; or, for a
+    distinctive brand, when it begins with the name. A distinctive French brand is also
+    looked for under the other activities of the same family.
+
+    Parameters
+    ----------
+    signs : DataFrame
+        ``sign`` (as registered), ``naf``, and perhaps ``place`` (name of the commune).
+    brands : DataFrame
+        :func:`extract_brands`, and the supplement in the same columns.
+    gate : DataFrame
+        ``data/naf_commerce.csv``: ``naf``, ``famille``, ``osm`` (``key=value`` joined by
+        ``"|"``, ``*`` for any value).
+
+    Returns
+    -------
+    Series
+        Brand (str), ``NaN`` where none is found; index of ``signs``.
+    """
+    asked = signs.assign(
+        text=signs["sign"].astype("str").where(signs["sign"].notna(), "").str.upper(),
+        around=signs["place"].map(fold_sign) if "place" in signs else "",
+    )
+    keys = ["text", "naf", "around"]
+    distinct = asked[keys].drop_duplicates()
+    families = gate.groupby("famille")["osm"].agg("|".join)
+    by_naf = {
+        naf: _Lexicon(brands, osm, families[family])
+        for naf, osm, family in zip(gate["naf"], gate["osm"], gate["famille"], strict=True)
+    }
+    distinct["brand"] = [
+        by_naf[naf].find(text, frozenset(around.split())) if naf in by_naf and text else None
+        for text, naf, around in zip(*(distinct[key] for key in keys), strict=True)
+    ]
+    found = asked.merge(distinct, on=keys, how="left")["brand"]
+    return found.set_axis(signs.index)
+
+
+class _Lexicon:
+    """The names of the brands sold under one activity, and under those of its family."""
+
+    def __init__(self, brands: pd.DataFrame, osm: str, family_osm: str) -> None:
+        self.exact: dict[str, str] = {}
+        self.inside: dict[str, str] = {}
+        for brand, name, scope in _named(brands, osm):
+            self.exact.setdefault(name, brand)
+            if _distinctive(name, shortest=5 if scope == "fr" else 8):
+                self.inside.setdefault(name, brand)
+        for brand, name, scope in _named(brands, family_osm):
+            if scope == "fr" and _distinctive(name, shortest=7):
+                self.exact.setdefault(name, brand)
+        self.longest = max((name.count(" ") + 1 for name in self.inside), default=0)
+        self.squeezed = {name.replace(" ", ""): brand for name, brand in self.exact.items()}
+        self.by_end: dict[str, list[str]] = {}
+        for name in self.squeezed:  # one letter apart: the same beginning, or the same end
+            for end in {name[:ENDS], name[-ENDS:]}:
+                self.by_end.setdefault(end, []).append(name)
+
+    def find(self, sign: str, place: frozenset[str]) -> str | None:
+        """Return the brand of a sign: whole, then each of its parts."""
+        parts = [part for part in map(fold_sign, _SEPARATORS.split(sign[:LONGEST])) if part]
+        found = self._whole(fold_sign(sign), place)
+        if found is None and len(parts) > 1:
+            found = next((self.exact[part] for part in parts if part in self.exact), None)
+        return found
+
+    def _whole(self, folded: str, place: frozenset[str]) -> str | None:
+        words = folded.split()
+        core = " ".join(word for word in words if word not in _AROUND and word not in place)
+        for name in (folded, core):
+            if name in self.exact and name not in _COMMON:
+                return self.exact[name]
+        for size in range(min(len(words), self.longest), 0, -1):
+            for start in range(len(words) - size + 1):
+                name = " ".join(words[start : start + size])
+                rest = set(words[:start] + words[start + size :])
+                if name in self.inside and (start == 0 or _only_around(rest, place)):
+                    return self.inside[name]
+        return self._nearly(folded.replace(" ", ""))
+
+    def _nearly(self, squeezed: str) -> str | None:
+        """Return the brand written without its spaces, or with one letter wrong."""
+        if len(squeezed) < SHORTEST_NEARLY:
+            return None
+        if squeezed in self.squeezed:
+            return self.squeezed[squeezed]
+        for end in (squeezed[:ENDS], squeezed[-ENDS:]):
+            for name in self.by_end.get(end, ()):
+                if one_letter_apart(squeezed, name):
+                    return self.squeezed[name]
+        return None
+
+
+def _named(brands: pd.DataFrame, osm: str) -> Iterable[tuple[str, str, str]]:
+    """Yield brand, name and scope of the brands with one of some tags."""
+    wanted = set(osm.split("|"))
+    tag = brands["key"] + "=" + brands["value"]
+    kept = brands[tag.isin(wanted) | (brands["key"] + "=*").isin(wanted)]
+    for brand, names, scope in zip(kept["brand"], kept["names"], kept["scope"], strict=True):
+        for name in names.split("|"):
+            yield brand, name, scope
+
+
+def one_letter_apart(first: str, second: str) -> bool:
+    """Tell whether two words differ by one letter at most: changed, added or left out."""
+    if abs(len(first) - len(second)) > 1:
+        return False
+    short, long = sorted([first, second], key=len)
+    start = next(
+        (i for i, (a, b) in enumerate(zip(short, long, strict=False)) if a != b), len(short)
+    )
+    rest = short[start:] if len(short) < len(long) else short[start + 1 :]
+    return long[start + 1 :] == rest
+
+
+def _only_around(rest: set[str], place: frozenset[str]) -> bool:
+    """Tell whether words add nothing to a brand: generic, the commune's name, a number."""
+    return all(word in _AROUND or word in place or word.isdigit() for word in rest)
+
+
+#: Names too common to be looked for inside a sign, though a French brand has them.
+_COMMON: Final = frozenset(
+    re.findall(
+        r"\w+",
+        "atelier casa esprit nature soleil etam monde maison jardin france jules eden lune olympe"
+        " harmonie relais avenir horizon cote ambiance tendance passion plaisir royal palace bistro"
+        " bistrot class style beaute zen spa temps marche halles fournil moulin epi gourmandises",
+    )
+)
+
+
+def _distinctive(name: str, *, shortest: int) -> bool:
+    """Tell whether a name may be looked for inside a longer sign (letters, common words)."""
+    words = [word for word in name.split() if word not in _AROUND]
+    if not words:
+        return False
+    return len("".join(words)) >= shortest and not (len(words) == 1 and words[0] in _COMMON)
+
+
+def classify(shops: pd.DataFrame, brands: pd.DataFrame, gate: pd.DataFrame) -> pd.DataFrame:
+    """Class establishments: chain, no chain detected, no sign known.
+
+    Parameters
+    ----------
+    shops : DataFrame
+        ``siren``, ``code``, ``naf``, ``sign``, ``usual_name``, and perhaps ``place``,
+        ``osm_brand`` (tag ``brand`` of the place in OpenStreetMap, where it is known).
+    brands, gate : DataFrame
+        As for :func:`match_signs`.
+
+    Returns
+    -------
+    DataFrame
+        The establishments whose activity is in the gate: their columns, ``famille`` and
+        ``classe`` (a key of :data:`CLASSES`).
+    """
+    family = gate.set_index("naf")["famille"]
+    kept = shops[shops["naf"].isin(family.index)].copy()
+    kept["famille"] = kept["naf"].map(family)
+    sign = kept["sign"].fillna(kept["usual_name"])
+    matched = match_signs(kept.assign(sign=sign), brands, gate).notna()
+    many = kept.groupby("siren")["siren"].transform("size") >= MANY
+    if "osm_brand" in kept:
+        matched |= kept["osm_brand"].notna()
+    known = sign.map(fold_sign) != ""
+    kept["classe"] = np.select(
+        [matched | many, known], ["chaine", "aucune_detectee"], default="sans_enseigne"
+    )
+    return kept
+
+
+def count_classes(classed: pd.DataFrame) -> pd.DataFrame:
+    """Count the shops by commune, family and class: ``code``, ``famille``, ``classe``, ``value``.
+
+    Every family, :data:`TOTAL` included, and every class of a commune has a line.
+    """
+    classed = pd.concat([classed, classed.assign(famille=TOTAL)])
+    counts = classed.groupby(["code", "famille", "classe"]).size()
+    every = pd.MultiIndex.from_product(
+        [sorted(classed["code"].dropna().unique()), sorted(classed["famille"].unique()), CLASSES],
+        names=["code", "famille", "classe"],
+    )
+    return counts.reindex(every, fill_value=0).rename("value").reset_index()
+
+
+# --------------------------------------------------------------------------- secrecy
+
+
+def hide_small(counts: pd.DataFrame) -> pd.DataFrame:
+    """Hide the cells that could tell of one enterprise, and those that would give them away.
+
+    A cell of one or two shops is ``secret``. A single hidden cell of a family (whose total
+    the BPE makes public), or of a class (whose total is the line ``ensemble``), could be
+    found by subtraction: the smallest other cell is hidden too, family before total, until
+    no cell stands alone.
+
+    Parameters
+    ----------
+    counts : DataFrame
+        ``code``, ``famille``, ``classe``, ``value``: every class of a family has a line, and
+        the family ``ensemble`` is the total.
+
+    Returns
+    -------
+    DataFrame
+        The same with ``status`` (``ok``, ``zero``, ``secret``); a secret value is NaN.
+    """
+    done = counts.reset_index(drop=True)
+    value = done["value"].astype("float64")
+    hidden = value.between(1, SMALLEST_CELL - 1)
+    total = done["famille"] == TOTAL
+    order = value.where(~total, value + value.max() + 1)  # a total is hidden last
+    groups = [[done["code"], done["famille"]], [done["code"], done["classe"]]]
+    changed = True
+    while changed:
+        changed = False
+        for group in groups:
+            alone = hidden.groupby(group).transform("sum") == 1
+            others = order.where(alone & ~hidden & (value > 0))
+            extra = others.groupby(group).rank(method="first") == 1
+            changed |= bool(extra.any())
+            hidden |= extra
+    done["status"] = np.select([hidden, value == 0], ["secret", "zero"], default="ok")
+    done["value"] = value.mask(hidden)
+    return done
+
+
+# --------------------------------------------------------------------------- how good
+
+
+def wilson(hits: int, trials: int, z: float = 1.96) -> tuple[float, float]:
+    """Confidence interval of a proportion at 95 % (Wilson, 1927), both bounds in [0, 1]."""
+    if trials == 0:
+        return float("nan"), float("nan")
+    p = hits / trials
+    middle = (p + z**2 / (2 * trials)) / (1 + z**2 / trials)
+    half = z / (1 + z**2 / trials) * np.sqrt(p * (1 - p) / trials + z**2 / (4 * trials**2))
+    return max(0.0, float(middle - half)), min(1.0, float(middle + half))
+
+
+def detector_scores(labelled: pd.DataFrame, *, by: str) -> pd.DataFrame:
+    """Precision and recall of the detector, by group and over all.
+
+    Parameters
+    ----------
+    labelled : DataFrame
+        ``chain`` (bool, the truth), ``found`` (bool, the detector) and the column ``by``.
+
+    Returns
+    -------
+    DataFrame
+        ``by``, ``signs``, ``chains``, ``found``, ``precision``, ``precision_low``,
+        ``precision_high``, ``recall``, ``recall_low``, ``recall_high`` (0 to 1); the last
+        line, ``ensemble``, is that of all signs.
+    """
+    lines = []
+    for name, rows in [*labelled.groupby(by), ("ensemble", labelled)]:
+        hits = int((rows["chain"] & rows["found"]).sum())
+        chains, found = int(rows["chain"].sum()), int(rows["found"].sum())
+        precision, recall = wilson(hits, found), wilson(hits, chains)
+        lines.append(
+            {
+                by: name,
+                "signs": len(rows),
+                "chains": chains,
+                "found": found,
+                "precision": hits / found if found else np.nan,
+                "precision_low": precision[0],
+                "precision_high": precision[1],
+                "recall": hits / chains if chains else np.nan,
+                "recall_low": recall[0],
+                "recall_high": recall[1],
+            }
+        )
+    return pd.DataFrame(lines)
