@@ -330,6 +330,8 @@ def classify(shops: pd.DataFrame, brands: pd.DataFrame, gate: pd.DataFrame) -> p
     shops : DataFrame
         ``siren``, ``code``, ``naf``, ``sign``, ``usual_name``, and perhaps ``place``,
         ``osm_brand`` (tag ``brand`` of the place in OpenStreetMap, where it is known).
+        ``siren_size``, the shops of the company in a larger file, may stand for ``siren``
+        (:func:`utils.readers.sirene.read_shop_signs`).
     brands, gate : DataFrame
         As for :func:`match_signs`.
 
@@ -344,7 +346,9 @@ def classify(shops: pd.DataFrame, brands: pd.DataFrame, gate: pd.DataFrame) -> p
     kept["famille"] = kept["naf"].map(family)
     sign = kept["sign"].fillna(kept["usual_name"])
     matched = match_signs(kept.assign(sign=sign), brands, gate).notna()
-    many = kept.groupby("siren")["siren"].transform("size") >= MANY
+    if "siren_size" not in kept:
+        kept["siren_size"] = kept.groupby("siren")["siren"].transform("size")
+    many = kept.pop("siren_size") >= MANY
     if "osm_brand" in kept:
         matched |= kept["osm_brand"].notna()
     known = sign.map(fold_sign) != ""
@@ -357,10 +361,13 @@ def classify(shops: pd.DataFrame, brands: pd.DataFrame, gate: pd.DataFrame) -> p
 def count_classes(classed: pd.DataFrame) -> pd.DataFrame:
     """Count the shops by commune, family and class: ``code``, ``famille``, ``classe``, ``value``.
 
-    Every family, :data:`TOTAL` included, and every class of a commune has a line.
+    Every family, :data:`TOTAL` included, and every class of a commune has a line. A line of
+    ``classed`` is a shop, or as many as its column ``shops`` says.
     """
     classed = pd.concat([classed, classed.assign(famille=TOTAL)])
-    counts = classed.groupby(["code", "famille", "classe"]).size()
+    if "shops" not in classed:
+        classed = classed.assign(shops=1)
+    counts = classed.groupby(["code", "famille", "classe"])["shops"].sum()
     every = pd.MultiIndex.from_product(
         [sorted(classed["code"].dropna().unique()), sorted(classed["famille"].unique()), CLASSES],
         names=["code", "famille", "classe"],

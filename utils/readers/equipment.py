@@ -7,7 +7,9 @@ lost zeros put back; they are carried to today's communes later.
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from pathlib import Path
+from typing import Final
 
 import pandas as pd
 import pandera.pandas as pa
@@ -17,6 +19,7 @@ from pyproj import Transformer
 from utils.communes import local_epsg, normalise_codes
 from utils.errors import LayoutError
 from utils.readers._base import check, fold, read_archive_member, read_csv, select, to_numbers
+from utils.readers._parquet import is_parquet, query, require
 
 __all__ = [
     "read_apl_generalistes",
@@ -167,15 +170,30 @@ def read_bpe_departement(path: Path, *, year: int = 2024) -> pd.DataFrame:
     return _sum_by_commune(frame.assign(count="1"), label=path.name)
 
 
-def read_bpe_points(path: Path) -> pd.DataFrame:
+#: Columns of a located BPE: name wanted -> name in the file.
+_POINTS: Final = {
+    **_BPE_COLUMNS,
+    "x": ["LAMBERT_X"],
+    "y": ["LAMBERT_Y"],
+    "epsg": ["EPSG"],
+    "quality": ["QUALITE_XY"],
+}
+
+
+def read_bpe_points(
+    path: Path, *, types: Collection[str] = (), codes: Collection[str] = ()
+) -> pd.DataFrame:
     """Read a located BPE, one line an equipment, in the local CRS of each territory.
 
     Parameters
     ----------
     path : Path
-        Zip archive of Insee (``bpe21_ensemble_xy_csv.zip``, ``BPE23.zip``), or its CSV:
-        ``DEPCOM``, ``AN``, ``TYPEQU``, ``LAMBERT_X``, ``LAMBERT_Y``; ``EPSG`` and
-        ``QUALITE_XY`` where they are.
+        Parquet (``BPE24.parquet``) or zip archive of Insee (``bpe21_ensemble_xy_csv.zip``,
+        ``BPE23.zip``), or its CSV: ``DEPCOM``, ``AN``, ``TYPEQU``, ``LAMBERT_X``,
+        ``LAMBERT_Y``; ``EPSG`` and ``QUALITE_XY`` where they are.
+    types, codes : collection of str
+        Types (``B207``) and communes to keep; all when empty. From Parquet, the other lines
+        and columns are not read.
 
     Returns
     -------
@@ -183,21 +201,22 @@ def read_bpe_points(path: Path) -> pd.DataFrame:
         ``code``, ``year``, ``typequ``, ``x``, ``y`` (metres, ``NaN`` where the place is not
         known: all Mayotte in 2021), ``epsg`` (of the line, else of the territory), and
         ``quality`` when the file has it.
+
+    Raises
+    ------
+    LayoutError, ArchiveError
+        A column is missing, a value is not a number, or the file is not readable.
     """
     label = path.name
-    frame = read_csv(
-        _content(path),
-        {
-            **_BPE_COLUMNS,
-            "x": ["LAMBERT_X"],
-            "y": ["LAMBERT_Y"],
-            "epsg": ["EPSG"],
-            "quality": ["QUALITE_XY"],
-        },
-        name=label,
-        optional=["epsg", "quality"],
-    )
+    optional = ["epsg", "quality"]
+    if is_parquet(path):
+        frame = _parquet_points(path, types=types, codes=codes)
+    else:
+        frame = read_csv(_content(path), _POINTS, name=label, optional=optional)
     frame["code"] = normalise_codes(frame["code"], label=label)
+    for wanted, column in ((types, "typequ"), (codes, "code")):
+        if wanted:
+            frame = frame[frame[column].isin(list(wanted))].reset_index(drop=True)
     for column in ("year", "x", "y"):
         frame[column] = to_numbers(frame[column], label=label)
     frame["epsg"] = _epsg(frame["code"], frame.get("epsg"), label=label)
@@ -214,6 +233,28 @@ def read_bpe_points(path: Path) -> pd.DataFrame:
     )
     order = ["code", "year", "typequ", "x", "y", "epsg", *(["quality"] * ("quality" in frame))]
     return check(frame[order], schema, label=label)
+
+
+def _parquet_points(path: Path, *, types: Collection[str], codes: Collection[str]) -> pd.DataFrame:
+    """Read the columns of :data:`_POINTS` that a Parquet file has, as text, unsorted rows kept."""
+    names = require(path, [name for wanted in ("code", "year", "typequ", "x", "y")
+                           for name in _POINTS[wanted]])  # fmt: skip
+    found = {wanted: name for wanted, (name,) in _POINTS.items() if name in names}
+    asked = ", ".join(f"CAST({name} AS VARCHAR) AS {wanted}" for wanted, name in found.items())
+    return query(
+        f"SELECT {asked} FROM read_parquet($path)"  # noqa: S608 — names of this module only
+        " WHERE ($every_type OR TYPEQU IN (SELECT unnest($types)))"
+        " AND ($every_code OR DEPCOM IN (SELECT unnest($codes)))"
+        " ORDER BY ALL",
+        {
+            "path": path,
+            "types": list(types),
+            "codes": list(codes),
+            "every_type": not types,
+            "every_code": not codes,
+        },
+        label=path.name,
+    )
 
 
 def _epsg(codes: pd.Series, stated: pd.Series | None, *, label: str) -> pd.Series:
