@@ -56,6 +56,9 @@ SMALLEST_CELL: Final = 3
 #: Shortest name, spaces left out, in which one letter may be wrong.
 SHORTEST_NEARLY: Final = 8
 
+#: Length of a name that tells a brand wherever it stands in a sign.
+TELLING: Final = 14
+
 #: Letters at either end by which nearly equal names are looked up.
 ENDS: Final = 4
 
@@ -88,7 +91,8 @@ _AROUND: Final = frozenset(
         " audition librairie jardinerie jardin bricolage meubles cuisines literie chaussures"
         " surgeles fleurs fleuriste telecom france le la les l de du des d et a au aux en sur by"
         " chez saint sainte st ste nord sud est ouest ville zone commercial point vert maison"
-        " distributeur contact mutualiste cosy relais shop store concept boutik connect com",
+        " distributeur contact mutualiste cosy relais shop store concept boutik connect com"
+        " agent agents club acousticien acousticiens groupe sncf concession concessionnaire",
     )
 )
 
@@ -184,7 +188,7 @@ def match_signs(signs: pd.DataFrame, brands: pd.DataFrame, gate: pd.DataFrame) -
     A sign is that of a brand when it, or one of the parts that a dash or a slash separates,
     is one of its names, give or take the words that may surround any sign (*Super*,
     *Express*, *Drive*…), the name of the commune, and in a long name one letter; or, for a
-    distinctive brand, when it begins with the name. A distinctive French brand is also
+    distinctive brand, when it begins with the name, or holds it if it is long. A distinctive French brand is also
     looked for under the other activities of the same family.
 
     Parameters
@@ -246,22 +250,33 @@ class _Lexicon:
         parts = [part for part in map(fold_sign, _SEPARATORS.split(sign[:LONGEST])) if part]
         found = self._whole(fold_sign(sign), place)
         if found is None and len(parts) > 1:
-            found = next((self.exact[part] for part in parts if part in self.exact), None)
+            cores = (self._core(part, place) for part in parts)
+            names = (name for pair in zip(parts, cores, strict=True) for name in pair)
+            found = next(
+                (self.exact[n] for n in names if n in self.exact and n not in _PLAIN), None
+            )
         return found
 
     def _whole(self, folded: str, place: frozenset[str]) -> str | None:
         words = folded.split()
-        core = " ".join(word for word in words if word not in _AROUND and word not in place)
-        for name in (folded, core):
-            if name in self.exact and name not in _COMMON:
-                return self.exact[name]
+        if folded in self.exact and folded not in _COMMON:
+            return self.exact[folded]
+        core = self._core(folded, place)
+        if core in self.exact and core not in _PLAIN:
+            return self.exact[core]
         for size in range(min(len(words), self.longest), 0, -1):
             for start in range(len(words) - size + 1):
                 name = " ".join(words[start : start + size])
                 rest = set(words[:start] + words[start + size :])
-                if name in self.inside and (start == 0 or _only_around(rest, place)):
+                alone = start == 0 or len(name) >= TELLING
+                if name in self.inside and (alone or _only_around(rest, place)):
                     return self.inside[name]
         return self._nearly(folded.replace(" ", ""))
+
+    @staticmethod
+    def _core(folded: str, place: frozenset[str]) -> str:
+        """Return a sign without the words that may surround any, nor those of the commune."""
+        return " ".join(w for w in folded.split() if w not in _AROUND and w not in place)
 
     def _nearly(self, squeezed: str) -> str | None:
         """Return the brand written without its spaces, or with one letter wrong."""
@@ -276,6 +291,10 @@ class _Lexicon:
         return None
 
 
+#: Names of the index that say a trade and no brand.
+_TRADES: Final = frozenset({"l atelier", "station service"})
+
+
 def _named(brands: pd.DataFrame, osm: str) -> Iterable[tuple[str, str, str]]:
     """Yield brand, name and scope of the brands with one of some tags."""
     wanted = set(osm.split("|"))
@@ -283,7 +302,8 @@ def _named(brands: pd.DataFrame, osm: str) -> Iterable[tuple[str, str, str]]:
     kept = brands[tag.isin(wanted) | (brands["key"] + "=*").isin(wanted)]
     for brand, names, scope in zip(kept["brand"], kept["names"], kept["scope"], strict=True):
         for name in names.split("|"):
-            yield brand, name, scope
+            if name not in _TRADES:
+                yield brand, name, scope
 
 
 def one_letter_apart(first: str, second: str) -> bool:
@@ -307,11 +327,16 @@ def _only_around(rest: set[str], place: frozenset[str]) -> bool:
 _COMMON: Final = frozenset(
     re.findall(
         r"\w+",
-        "atelier casa esprit nature soleil etam monde maison jardin france jules eden lune olympe"
+        "atelier nature soleil monde maison jardin france eden lune olympe"
         " harmonie relais avenir horizon cote ambiance tendance passion plaisir royal palace bistro"
         " bistrot class style beaute zen spa temps marche halles fournil moulin epi gourmandises",
     )
 )
+
+
+#: Brands that are ordinary words or first names: only alone, under an activity that they have.
+_ALONE: Final = frozenset(re.findall(r"\w+", "casa esprit etam jules salsa"))
+_PLAIN: Final = _COMMON | _ALONE
 
 
 def _distinctive(name: str, *, shortest: int) -> bool:
@@ -319,7 +344,8 @@ def _distinctive(name: str, *, shortest: int) -> bool:
     words = [word for word in name.split() if word not in _AROUND]
     if not words:
         return False
-    return len("".join(words)) >= shortest and not (len(words) == 1 and words[0] in _COMMON)
+    ordinary = len(words) == 1 and words[0] in _PLAIN
+    return len("".join(words)) >= shortest and not ordinary
 
 
 def classify(shops: pd.DataFrame, brands: pd.DataFrame, gate: pd.DataFrame) -> pd.DataFrame:
