@@ -18,6 +18,7 @@ from typing import Any, Final
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from utils.communes import fold_name
 from utils.errors import LayoutError
@@ -69,7 +70,7 @@ _SEPARATORS: Final = re.compile(r"\s*[-/,+]\s*")
 LONGEST: Final = 200
 
 #: Countries and regions of the index that mean France, whole or part.
-_FRANCE: Final = re.compile(r"^(fx|fr|re|gp|mq|gf|yt|fr-[a-z]+\.geojson)$")
+_FRANCE: Final = re.compile(r"^(fx|fr|re|gp|mq|gf|yt|fr-[a-z0-9]+\.geojson)$")
 _WORLD: Final = frozenset({"001", "150", "155", "eu"})
 
 #: Kinds of places of the index that may be shops of a town.
@@ -188,8 +189,8 @@ def match_signs(signs: pd.DataFrame, brands: pd.DataFrame, gate: pd.DataFrame) -
     A sign is that of a brand when it, or one of the parts that a dash or a slash separates,
     is one of its names, give or take the words that may surround any sign (*Super*,
     *Express*, *Drive*…), the name of the commune, and in a long name one letter; or, for a
-    distinctive brand, when it begins with the name, or holds it if it is long. A distinctive French brand is also
-    looked for under the other activities of the same family.
+    distinctive brand, when it begins with the name, or holds it if it is long. A distinctive
+    French brand is also looked for under the other activities of the same family.
 
     Parameters
     ----------
@@ -407,10 +408,12 @@ def count_classes(classed: pd.DataFrame) -> pd.DataFrame:
 def hide_small(counts: pd.DataFrame) -> pd.DataFrame:
     """Hide the cells that could tell of one enterprise, and those that would give them away.
 
-    A cell of one or two shops is ``secret``. A single hidden cell of a family (whose total
-    the BPE makes public), or of a class (whose total is the line ``ensemble``), could be
-    found by subtraction: the smallest other cell is hidden too, family before total, until
-    no cell stands alone.
+    A family with a cell of one or two shops is hidden whole, zeros included: whoever counts
+    its shops in the register, which is public, learns no more. So is the line ``ensemble``.
+    The hidden families of a town then form a table of which the margins may be known; the
+    bounds of its cells are those of Fréchet (1940), which are exact. As long as they leave a
+    small cell one value only, the smallest family left is hidden too, and the line
+    ``ensemble`` last.
 
     Parameters
     ----------
@@ -421,26 +424,52 @@ def hide_small(counts: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        The same with ``status`` (``ok``, ``zero``, ``secret``); a secret value is NaN.
+        The same with ``status`` (``ok``, ``zero``, ``secret``); a secret value is NaN, and may
+        be 0.
     """
     done = counts.reset_index(drop=True)
+    wide = done.pivot_table(index=["code", "famille"], columns="classe", values="value")
+    hidden = pd.Series(False, index=wide.index)
+    for _, town in wide.groupby(level="code"):
+        total = town.index.get_level_values("famille") == TOTAL
+        cells = town.to_numpy()
+        families, whole = _hidden_lines(cells[~total], cells[total])
+        hidden.loc[town.index[~total]] = families
+        hidden.loc[town.index[total]] = whole
+    secret = hidden.reindex(pd.MultiIndex.from_frame(done[["code", "famille"]])).to_numpy()
     value = done["value"].astype("float64")
-    hidden = value.between(1, SMALLEST_CELL - 1)
-    total = done["famille"] == TOTAL
-    order = value.where(~total, value + value.max() + 1)  # a total is hidden last
-    groups = [[done["code"], done["famille"]], [done["code"], done["classe"]]]
-    changed = True
-    while changed:
-        changed = False
-        for group in groups:
-            alone = hidden.groupby(group).transform("sum") == 1
-            others = order.where(alone & ~hidden & (value > 0))
-            extra = others.groupby(group).rank(method="first") == 1
-            changed |= bool(extra.any())
-            hidden |= extra
-    done["status"] = np.select([hidden, value == 0], ["secret", "zero"], default="ok")
-    done["value"] = value.mask(hidden)
+    done["status"] = np.select([secret, value == 0], ["secret", "zero"], default="ok")
+    done["value"] = value.mask(secret)
     return done
+
+
+def _hidden_lines(
+    families: NDArray[np.float64], total: NDArray[np.float64]
+) -> tuple[NDArray[np.bool_], bool]:
+    """Tell which families of a town (lines, by class) to hide, and whether to hide the total."""
+    hidden = np.asarray(_small(families).any(axis=1), dtype=np.bool_)
+    whole = bool(_small(total).any())
+    sizes = families.sum(axis=1)
+    while hidden.any() and not whole and not _uncertain(families[hidden]):
+        left = np.flatnonzero(~hidden & (sizes > 0))
+        if len(left):
+            hidden[left[np.argmin(sizes[left])]] = True
+        else:
+            whole = True
+    return hidden, whole
+
+
+def _small(cells: NDArray[np.float64]) -> NDArray[np.bool_]:
+    small: NDArray[np.bool_] = (cells > 0) & (cells < SMALLEST_CELL)
+    return small
+
+
+def _uncertain(table: NDArray[np.float64]) -> bool:
+    """Tell whether the margins of a table leave each of its small cells two values at least."""
+    lines, columns = table.sum(axis=1, keepdims=True), table.sum(axis=0, keepdims=True)
+    low = np.maximum(0, lines + columns - table.sum())
+    high = np.minimum(lines, columns)
+    return bool((high > low)[_small(table)].all())
 
 
 # --------------------------------------------------------------------------- how good

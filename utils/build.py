@@ -34,7 +34,7 @@ from utils.errors import LayoutError, SourceError
 from utils.readers import READERS, people
 from utils.readers.territory import read_areas
 
-__all__ = ["BUILDERS", "BuildReport", "Workshop", "build_tables", "code_digest"]
+__all__ = ["BUILDERS", "BuildReport", "Workshop", "build_tables", "code_digest", "refresh_brands"]
 
 #: Bounds of the universe, municipal inhabitants (the programme helps towns under 20,000).
 SMALLEST, LARGEST = 500, 30_000
@@ -563,6 +563,41 @@ def build_enseignes(shop: Workshop) -> pd.DataFrame:
     return frame.sort_values(["code", "famille", "classe"], ignore_index=True)
 
 
+def refresh_brands(
+    *, fetch: Callable[[str], Path] = sources.fetch, path: Path = DATA / "brands.csv"
+) -> int:
+    """Write ``data/brands.csv`` again from the package of the name-suggestion-index.
+
+    Parameters
+    ----------
+    fetch : callable
+        Source id -> path; the version is that of ``data/sources.yml``.
+    path : Path
+        Where the table is written.
+
+    Returns
+    -------
+    int
+        Number of lines.
+
+    Raises
+    ------
+    LayoutError, SourceError
+        The file is not the index, or cannot be had.
+    """
+    file = fetch("name_suggestion_index")
+    try:
+        index = json.loads(file.read_bytes())
+    except ValueError as error:
+        raise LayoutError(
+            f"Le fichier {file.name} n’est pas du JSON : {error}.",
+            hint="Attendu : dist/json/nsi.json du paquet npm name-suggestion-index.",
+        ) from error
+    frame = brands.extract_brands(index)
+    frame.to_csv(path, index=False, lineterminator="\n")
+    return len(frame)
+
+
 def build_detecteur(shop: Workshop) -> pd.DataFrame:
     """Build how good the detector is on the signs labelled by hand."""
     shop.path("sirene_etablissements")  # the signs were drawn from it
@@ -971,15 +1006,15 @@ def _distance(asked: _Asked) -> Iterator[pd.DataFrame]:
 
 
 def _chain_share(asked: _Asked) -> Iterator[pd.DataFrame]:
+    """Share of the shops of a family in some classes, where its line is not secret."""
     table = build_enseignes(asked.shop)
     own = table[table["famille"] == asked.indicator.build["famille"]]
     wide = own.pivot(index="code", columns="classe", values="value")
-    hidden = own[own["classe"] == "chaine"].set_index("code")["status"] == "secret"
-    counts = brands.count_classes(_classed(asked.shop))
-    counts = counts[counts["famille"] == asked.indicator.build["famille"]]
-    total = counts.groupby("code")["value"].sum().reindex(wide.index)
-    share = (100 * wide["chaine"] / total.where(total > 0)).rename("value").reset_index()
-    share["status"] = np.where(hidden.reindex(share["code"]), "secret", "absent")
+    total = wide.sum(axis=1, skipna=False)
+    top = wide[asked.indicator.build.get("classes", ["chaine"])].sum(axis=1, skipna=False)
+    share = (100 * top / total.where(total > 0)).rename("value").reset_index()
+    secret = wide["chaine"].isna().to_numpy()  # a line is secret whole, or not at all
+    share["status"] = np.where(secret, "secret", "absent")
     yield from _single(
         asked, share.round({"value": 2}), missing="absent", covered=_covered_by_sirene(asked.shop)
     )
