@@ -248,3 +248,28 @@ def test_spread_keeps_order_and_gap():
     placed = charts._spread([1.0, 1.0, 1.05, 5.0], 0.2)
     assert np.all(np.diff(placed) >= 0.2 - 1e-9)
     assert placed[3] == 5.0
+
+
+def test_stacked_shares_sum_to_one_hundred_and_the_unknown_is_said() -> None:
+    frame = pd.DataFrame({
+        "label": ["a", "a", "b", "b", "c", "c"], "part": ["x", "y"] * 3,
+        "value": [1, 3, 0, 0, 2, None],
+    })  # fmt: skip
+    figure, drawn = charts.stacked(frame, title="Parts")
+    assert drawn["share"].tolist()[:2] == [25, 75]
+    assert drawn["share"].isna().sum() == 4
+    texts = [text.get_text() for text in figure.axes[0].texts]
+    assert texts.count("n.\u00a0d.") == 2
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        pd.DataFrame({"label": ["a", "a"], "part": ["x", "x"], "value": [1, 2]}),
+        pd.DataFrame({"label": ["a"] * 5, "part": list("vwxyz"), "value": 1}),
+        pd.DataFrame({"label": [], "part": [], "value": []}),
+    ],
+)
+def test_stacked_refuses_what_it_cannot_draw(frame: pd.DataFrame) -> None:
+    with pytest.raises(TableError):
+        charts.stacked(frame)

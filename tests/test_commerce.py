@@ -99,3 +99,13 @@ def test_comparable_since(types: pd.DataFrame) -> None:
     assert "optique" not in since
     assert set(commerce.comparable_since(types, 2009, with_2024=True)) < set(since)
     assert "banque" not in commerce.comparable_since(types, 2009, with_2024=True)
+
+
+def test_the_core_is_the_busiest_point() -> None:
+    shops = pd.DataFrame({
+        "code": ["a"] * 5 + ["b"], "x": [0.0, 100, 200, 5000, None, 0.0],
+        "y": [0.0, 0, 0, 0, None, 0.0],
+    })  # fmt: skip
+    found = commerce.share_in_core(shops).set_index("code")
+    assert found.loc["a", ["shops", "inside", "value"]].tolist() == [4, 3, 75]
+    assert found.loc["b", "value"] == 100

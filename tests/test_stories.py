@@ -37,7 +37,11 @@ def checked(story: Story) -> Story:
     "make",
     [
         commerce.families,
+        commerce.variety,
+        commerce.chains,
         commerce.evolution,
+        commerce.evolution_2024,
+        commerce.creations,
         towns.spread,
         comparison.structure_strips,
         comparison.map_of_comparables,
@@ -58,6 +62,8 @@ def test_every_sentence_can_be_written_for_every_town(town: pd.Series) -> None:
         towns.identity(town),
         commerce.summary(town),
         commerce.basket_sentence(town),
+        commerce.chain_sentence(town),
+        commerce.core(town),
         comparison.atypical(town),
         culture.summary(town),
         culture.epci_sentence(town),
@@ -144,7 +150,7 @@ def test_the_national_figures_of_culture() -> None:
 def test_the_table_of_types_has_one_line_a_type(town: pd.Series) -> None:
     frame = commerce.types(town)
     assert len(frame) == 37
-    assert frame["PVD moins fournies (%)"].dropna().between(0, 100).all()
+    assert frame["Comparables qui en ont (%)"].dropna().between(0, 100).all()
 
 
 def test_the_families_add_up_to_the_shops(town: pd.Series) -> None:
@@ -152,10 +158,37 @@ def test_the_families_add_up_to_the_shops(town: pd.Series) -> None:
     assert commerce.types(town)["Nombre"].sum() == total.item()
 
 
+def test_shares_of_signs_sum_to_one_hundred(town: pd.Series) -> None:
+    drawn = commerce.chains(town).drawn
+    assert drawn.groupby("label")["share"].sum().round(6).unique().tolist() == [100]
+
+
+def test_the_town_is_on_the_figure_of_chains_only_where_it_may_be() -> None:
+    assert "Gourdon" in set(commerce.chains(tables.load_town("46127")).drawn["label"])
+    outside = commerce.chains(tables.load_town("01306"))
+    assert "Pont-de-Veyle" not in set(outside.drawn["label"])
+    assert "quinze départements" in outside.note
+
+
+def test_only_types_of_stable_scope_reach_2024() -> None:
+    kinds = commerce._stable()
+    table = tables.load_bpe_types().set_index("type")
+    assert set(table.loc[list(kinds), "comparable_2024"]) == {"oui"}
+    assert {"boulangerie", "restaurant"} <= set(kinds)
+    assert "pharmacie" not in kinds
+    assert len(commerce.correspondence_table()) == 37
+
+
+def test_the_detector_is_told_with_its_intervals() -> None:
+    table = commerce.detector_table().set_index("Famille")
+    assert table.loc["Ensemble", "Enseignes"] >= 200
+    assert "à" in table.loc["Ensemble", "Rappel"]
+
+
 def test_missing_needs_of_the_smallest_town() -> None:
     missing = commerce.missing_needs(tables.load_town("52247"))
     assert "boulangerie" in set(missing["Besoin"])
-    assert missing["PVD sans"].is_monotonic_increasing
+    assert missing["Comparables sans"].is_monotonic_increasing
     assert commerce.missing_needs(tables.load_town("46127")).empty
 
 

@@ -542,7 +542,8 @@ def _classed(shop: Workshop) -> pd.DataFrame:
         active = active.assign(place=active["code"].map(cog))
         classed = brands.classify(active, tables.load_brands(), tables.load_naf())
         classed["code"] = _today(shop, classed["code"])
-        return classed[classed["code"].isin(codes)]
+        kept: pd.DataFrame = classed[classed["code"].isin(codes)]
+        return kept
 
     return shop.once("enseignes", compute)
 
@@ -596,6 +597,15 @@ def refresh_brands(
     frame = brands.extract_brands(index)
     frame.to_csv(path, index=False, lineterminator="\n")
     return len(frame)
+
+
+def build_chaines_pvd(shop: Workshop) -> pd.DataFrame:
+    """Build the shops by family and class over all the PVD that Sirene covers."""
+    programme = set(shop.read("pvd_communes")["code"]) & _covered_by_sirene(shop)
+    counts = brands.count_classes(_classed(shop))
+    counts = counts[counts["code"].isin(programme)]
+    sums = counts.groupby(["famille", "classe"])["value"].sum()
+    return sums.reset_index().assign(towns=len(programme))
 
 
 def build_detecteur(shop: Workshop) -> pd.DataFrame:
@@ -1020,6 +1030,15 @@ def _chain_share(asked: _Asked) -> Iterator[pd.DataFrame]:
     )
 
 
+def _core_share(asked: _Asked) -> Iterator[pd.DataFrame]:
+    measure = commerce.share_in_core(_located(_classed(asked.shop)))
+    small = measure["shops"] < asked.indicator.build["fewest"]
+    hidden = (measure["shops"] - measure["inside"]).between(1, brands.SMALLEST_CELL - 1)
+    measure["status"] = np.select([small, hidden], ["absent", "secret"], default="ok")
+    measure["value"] = measure["value"].mask(small | hidden).round(2)
+    yield from _single(asked, measure, missing="absent", covered=_covered_by_sirene(asked.shop))
+
+
 METHODS: Final[Mapping[str, Method]] = {
     "types": _types,
     "family": _family,
@@ -1046,6 +1065,7 @@ METHODS: Final[Mapping[str, Method]] = {
     "epci_share": _epci_share,
     "distance": _distance,
     "chain_share": _chain_share,
+    "core_share": _core_share,
 }
 
 
@@ -1073,6 +1093,7 @@ BUILDERS: Final[Mapping[str, Callable[[Workshop], pd.DataFrame]]] = {
     "contours_departements": build_contours_departements,
     "contours_pvd": build_contours_pvd,
     "enseignes": build_enseignes,
+    "chaines_pvd": build_chaines_pvd,
     "detecteur": build_detecteur,
     "lieux_culture": build_lieux_culture,
     "acces_culture": build_acces_culture,

@@ -43,7 +43,7 @@ from utils.style import (
     year_axis,
 )
 
-__all__ = ["bars", "evolution", "histogram_of_towns", "scatter", "strip_against"]
+__all__ = ["bars", "evolution", "histogram_of_towns", "scatter", "stacked", "strip_against"]
 
 LINE_IN = FONT_PT * 1.2 / 72  # height of a line of text, inches
 MAX_LINES_TOGETHER = 5
@@ -506,6 +506,78 @@ def bars(
         )
     _write_values(figure, axes, ends)
     return figure, drawn[[*keys, "value"]]
+
+
+@house_figure
+def stacked(
+    frame: pd.DataFrame, *, title: str = "", smallest: float = 7.0
+) -> tuple[Figure, pd.DataFrame]:
+    """Draw shares of a whole: one horizontal bar of 100 % a label, its parts hatched.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        ``label``, ``part``, ``value`` (non-negative, any unit); four parts at most, in the
+        order to stack. A label whose total is 0 or unknown reads "n.\u00a0d.".
+    smallest : float
+        Share (%) under which a part is drawn without its number.
+
+    Returns
+    -------
+    figure : Figure
+    drawn : DataFrame
+        ``label, part, value, share`` (%).
+
+    Raises
+    ------
+    TableError
+        If the frame is empty, lacks a column, repeats a part or has too many.
+    """
+    drawn = checked(frame, ["label", "part", "value"], what="Parts d’un tout")
+    labels, parts = list(dict.fromkeys(drawn["label"])), list(dict.fromkeys(drawn["part"]))
+    if drawn.duplicated(["label", "part"]).any() or len(parts) > len(HATCHES):
+        raise TableError(
+            typographic("Parts d’un tout : une part est répétée, ou il y en a plus de quatre."),
+            hint="Additionnez les valeurs par étiquette et par part avant de dessiner.",
+        )
+    drawn["value"] = _floats(drawn["value"])
+    total = drawn.groupby("label")["value"].transform(lambda v: v.sum(skipna=False))
+    drawn["share"] = 100 * drawn["value"] / total.where(total > 0)
+    names = [wrap(typographic(str(label)), 1.75) for label in labels]
+    step = max(name.count("\n") + 1 for name in names) * LINE_IN + 0.16
+    figure = _figure(len(labels) * step + 0.2, title)
+    axes = figure.subplots()
+    share = drawn.set_index(["label", "part"])["share"]
+    for place, label in enumerate(labels):
+        left = 0.0
+        for rank, part in enumerate(parts):
+            width = float(share.get((label, part), np.nan))
+            if not np.isfinite(width):
+                axes.text(1, place, MISSING, va="center", color=MUTED)
+                break
+            axes.barh(
+                place, width, left=left, height=0.68, color=PALETTE[rank],
+                hatch=HATCHES[rank], ec="white", lw=0,
+            )  # fmt: skip
+            if width >= smallest:
+                axes.text(
+                    left + width / 2, place, quantity(width, "%"), ha="center", va="center",
+                    bbox={"fc": "white", "ec": "none", "pad": 1.6},
+                )  # fmt: skip
+            left += width
+    axes.set(xlim=(0, 100), ylim=(len(labels) - 0.5, -0.5))
+    axes.set_yticks(range(len(labels)), names)
+    axes.tick_params(left=False, bottom=False, labelbottom=False)
+    axes.spines[["bottom", "left"]].set_visible(False)
+    _legend(
+        figure,
+        [
+            Patch(fc=PALETTE[i], hatch=HATCHES[i], ec="white", label=typographic(str(part)))
+            for i, part in enumerate(parts)
+        ],
+        ncols=3,
+    )
+    return figure, drawn[["label", "part", "value", "share"]]
 
 
 def _write_values(figure: Figure, axes: Axes, ends: Sequence[tuple[float, float, str]]) -> None:

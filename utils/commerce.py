@@ -12,9 +12,11 @@ from typing import Final
 
 import numpy as np
 import pandas as pd
+from scipy.spatial import KDTree
 
 __all__ = [
     "BASKET",
+    "CORE_M",
     "FAMILIES",
     "RENUMBERING_YEAR",
     "available_types",
@@ -23,6 +25,7 @@ __all__ = [
     "count_types",
     "richness",
     "shannon",
+    "share_in_core",
     "sum_families",
 ]
 
@@ -52,6 +55,9 @@ BASKET: Final[Mapping[str, Sequence[str]]] = {
     "garage": ("garage",),
     "médecin": ("medecin_generaliste",),
 }
+
+#: Radius of the core of a town: five minutes on foot, metres.
+CORE_M: Final = 400.0
 
 #: First vintage of the BPE with the new numbering (Insee, BPE 2023).
 RENUMBERING_YEAR: Final = 2023
@@ -161,6 +167,34 @@ def basket(counts: pd.DataFrame) -> pd.DataFrame:
             for need, kinds in BASKET.items()
         }
     ).astype(bool)
+
+
+def share_in_core(shops: pd.DataFrame, *, radius_m: float = CORE_M) -> pd.DataFrame:
+    """Share of the shops of each commune that stand around its busiest point.
+
+    The core is the shop that has most shops within ``radius_m``: no town hall nor church is
+    needed, and a town that shops along a road has a core there too.
+
+    Parameters
+    ----------
+    shops : DataFrame
+        ``code``, ``x``, ``y`` (metres); a shop without a point is left out.
+    radius_m : float
+        Straight distance from the core.
+
+    Returns
+    -------
+    DataFrame
+        ``code``, ``shops`` (located), ``inside`` (number), ``value`` (%).
+    """
+    lines = []
+    for code, group in shops.dropna(subset=["x", "y"]).groupby("code"):
+        near = KDTree(group[["x", "y"]]).query_ball_point(
+            group[["x", "y"]], radius_m, return_length=True
+        )
+        inside = int(max(near))
+        lines.append((code, len(group), inside, 100 * inside / len(group)))
+    return pd.DataFrame(lines, columns=["code", "shops", "inside", "value"])
 
 
 def comparable_since(types: pd.DataFrame, year: int, *, with_2024: bool = False) -> list[str]:

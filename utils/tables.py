@@ -37,6 +37,7 @@ __all__ = [
     "file_sha256",
     "load_bpe_types",
     "load_brands",
+    "load_chains_of_programme",
     "load_cinemas",
     "load_concentration",
     "load_contours",
@@ -369,6 +370,14 @@ def load_signs() -> pd.DataFrame:
     :data:`utils.brands.CLASSES`; a cell of one or two shops is ``secret`` (NaN).
     """
     return pd.read_parquet(_path("enseignes"))
+
+
+def load_chains_of_programme() -> pd.DataFrame:
+    """Load the shops by class over the PVD that Sirene covers.
+
+    ``famille``, ``classe``, ``value``, ``towns`` (number of PVD).
+    """
+    return pd.read_parquet(_path("chaines_pvd"))
 
 
 def load_detector() -> pd.DataFrame:

@@ -1,12 +1,15 @@
-"""The shops of a town among the other PVD, and how they changed."""
+"""The shops of a town among its comparables: which, of which chains, since when, where."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from functools import lru_cache
+from typing import Final
 
 import pandas as pd
 
-from utils import charts, commerce, tables
+from utils import brands, charts, commerce, tables
 from utils.formats import (
     counted,
     in_town,
@@ -15,234 +18,507 @@ from utils.formats import (
     percent,
     typographic,
 )
-from utils.publish import describe_strip
+from utils.publish import describe_evolution, describe_strip
+from utils.stories import comparison
 from utils.stories.common import Story, ratio_words, share_below
 
 __all__ = [
     "basket_sentence",
+    "chain_sentence",
+    "chains",
     "changes",
+    "core",
+    "correspondence_table",
+    "creations",
+    "detector_table",
     "evolution",
+    "evolution_2024",
     "families",
     "missing_needs",
     "national_counts",
     "summary",
     "types",
+    "variety",
 ]
 
-YEAR = 2018
-PER_1000 = "pour 1 000 hab."
-BPE_YEARS = (2009, 2013, 2018)
+YEAR: Final = 2018
+SIGNS_YEAR: Final = 2025
+PER_1000: Final = "pour 1 000 habitants"
+BPE_YEARS: Final = (2009, 2013, 2018)
+LAST_BPE: Final = 2024
+
+SOURCES: Final = ("bpe_2018", "population_historique")
 
 
-def _pvd_rates(ids: Sequence[str]) -> pd.DataFrame:
-    """Rates of some indicators in every PVD, 2018: ``code, indicator, value, rate``."""
-    codes = tables.load_towns(pvd=True)["code"]
-    return tables.load_indicators(ids, codes=codes, years=[YEAR], rates=True)
+def _place(town: pd.Series) -> str:
+    place = in_town(town["name"])
+    return place[0].upper() + place[1:]
 
 
-def _with_town(rates: pd.DataFrame, ids: Sequence[str], code: str) -> pd.DataFrame:
-    """Add a town that is not in the programme."""
-    if code in set(rates["code"]):
-        return rates
-    own = tables.load_indicators(ids, codes=[code], years=[YEAR], rates=True)
-    return pd.concat([rates, own], ignore_index=True)
+# --------------------------------------------------------------------------- what there is
+
+
+def summary(town: pd.Series) -> str:
+    """Say in one sentence how many shops the town has and how that compares."""
+    lines = comparison.values(town, ["nb_commerces"], YEAR)
+    own, others = comparison.split(lines)
+    count = lines.loc[lines["is_town"], "count"].iloc[0]
+    if pd.isna(count):
+        return typographic(
+            f"La base permanente des équipements de {YEAR} ne compte pas les commerces"
+            f" {in_town(town['name'])}."
+        )
+    return typographic(
+        f"La base permanente des équipements dénombre en {YEAR}"
+        f" **{counted(count, 'commerce et service', 'commerces et services')} de proximité**"
+        f" {in_town(town['name'])}, soit {number(own, 1)} pour 1 000 habitants :"
+        f" {ratio_words(own, others.median())} de ses comparables ({number(others.median(), 1)})."
+    )
 
 
 def families(town: pd.Series) -> Story:
-    """Shops per 1,000 inhabitants by family: the town against every PVD, BPE 2018."""
+    """Shops per 1,000 inhabitants by family: the town among its comparables, BPE 2018."""
     labels = {f"nb_famille_{key}": label for key, label in commerce.FAMILIES.items()}
-    rates = _with_town(_pvd_rates(list(labels)), list(labels), town["code"])
-    frame = pd.DataFrame(
-        {
-            "label": rates["indicator"].map(labels),
-            "code": rates["code"],
-            "value": rates["rate"],
-        }
-    )
-    order = {label: i for i, label in enumerate(labels.values())}
-    frame = frame.sort_values("label", key=lambda s: s.map(order), kind="stable")
-    ranks = {
-        str(label): share_below(
-            group.loc[group["code"] != town["code"], "value"],
-            group.loc[group["code"] == town["code"], "value"].iloc[0],
-        )
-        for label, group in frame.groupby("label", sort=False)
-    }
-    known = {label: rank for label, rank in ranks.items() if pd.notna(rank)}
-    place = in_town(town["name"])
-    place = place[0].upper() + place[1:]
+    lines = comparison.values(town, list(labels), YEAR)
+    lines["label"] = lines["indicator"].map(labels)
+    ranks = {}
+    for label, group in lines.groupby("label", sort=False):
+        own, others = comparison.split(group)
+        ranks[str(label)] = share_below(others, own)
+    known = {label: rank for label, rank in ranks.items() if not math.isnan(rank)}
     if not known or max(known.values()) < 50:
-        title = f"{place}, aucune famille de commerces n’est plus fournie que dans la PVD médiane"
+        title = f"{_place(town)}, aucune famille de commerces n’est plus fournie qu’ailleurs"
     else:
         best = max(known, key=lambda label: known[label])
-        title = (
-            f"{place}, la famille « {best.lower()} » est plus fournie"
-            f" que dans {percent(known[best])} des PVD"
+        title = f"{_place(town)}, la famille « {best.lower()} » est plus fournie" + (
+            " que dans toutes les villes comparables"
+            if known[best] == 100
+            else f" que dans {percent(known[best])} des villes comparables"
         )
     figure, drawn = charts.strip_against(
-        frame,
+        lines[["label", "code", "value"]],
         town=town["code"],
         town_name=town["name"],
-        group_name="Petites villes de demain",
+        group_name=comparison.GROUP,
         title=typographic(title),
         unit=PER_1000,
         decimals=1,
+        shared=False,
     )
     return Story(
         figure,
         drawn,
         caption=typographic(
-            f"Commerces et services pour 1 000 habitants par famille en {YEAR} :"
-            f" {town['name']} parmi les {number(frame['code'].nunique())} villes comparées."
+            f"Commerces et services pour 1 000 habitants par famille en {YEAR} :"
+            f" {town['name']} et ses villes comparables ; chaque bande a son échelle."
         ),
         alt=describe_strip(
-            drawn,
-            town_name=town["name"],
-            group_name="Petites villes de demain",
-            unit=PER_1000,
+            drawn, town_name=town["name"], group_name=comparison.GROUP, unit=PER_1000
         ),
-        sources=("bpe_2018", "pvd_communes", "population_historique"),
-        note="Un point par ville ; l’échelle est la même pour toutes les familles.",
+        sources=SOURCES,
+        note="Le titre compte les ex æquo pour moitié.",
     )
+
+
+def variety(town: pd.Series) -> Story:
+    """Number of types present, diversity and needs met: the town among its comparables."""
+    labels = {
+        "nb_types_commerces": ("Types de commerces présents", "types", 0),
+        "diversite_commerces": ("Diversité (indice de Shannon)", "", 2),
+        "panier_commerces": ("Services du panier de la vie courante", "services sur 12", 0),
+    }
+    lines = comparison.values(town, list(labels), YEAR, rates=False)
+    for rank, column in enumerate(("label", "unit", "decimals")):
+        lines[column] = lines["indicator"].map({key: of[rank] for key, of in labels.items()})
+    own, others = comparison.split(lines[lines["indicator"] == "nb_types_commerces"])
+    if math.isnan(own):
+        title = f"La variété des commerces n’est pas connue {in_town(town['name'])}"
+    else:
+        title = (
+            f"{_place(town)}, {counted(own, 'type')} de commerces sur"
+            f" {number(len(_kinds()))} : la médiane des comparables est {number(others.median())}"
+        )
+    figure, drawn = charts.strip_against(
+        lines[["label", "code", "value", "unit", "decimals"]],
+        town=town["code"],
+        town_name=town["name"],
+        group_name=comparison.GROUP,
+        title=typographic(title),
+        shared=False,
+    )
+    return Story(
+        figure,
+        drawn,
+        caption=typographic(
+            f"Variété des commerces en {YEAR} : {town['name']} et ses villes comparables."
+        ),
+        alt=describe_strip(drawn, town_name=town["name"], group_name=comparison.GROUP),
+        sources=SOURCES,
+        note="L’indice de Shannon vaut 0 quand tous les commerces sont du même type, et monte avec"
+        " le nombre de types et l’égalité de leurs parts.",
+    )
+
+
+def _kinds() -> pd.DataFrame:
+    """Types of the seven families: ``type``, ``label``, ``famille``."""
+    types_ = tables.load_bpe_types()
+    kept: pd.DataFrame = types_[types_["famille"].isin(commerce.FAMILIES)]
+    return kept
 
 
 def types(town: pd.Series) -> pd.DataFrame:
-    """List the town's shops by type, with the PVD that have fewer.
+    """List the town's shops by type, with what its comparables have.
 
     Returns
     -------
     DataFrame
-        ``Famille``, ``Type``, ``Nombre``, ``Pour 1 000 habitants``, ``Médiane des PVD``
-        (per 1,000), ``PVD moins fournies (%)``, one line a type, by family.
+        ``Famille``, ``Type``, ``Nombre``, ``Pour 1 000 habitants``, ``Comparables`` (mean
+        per 1,000), ``Comparables qui en ont (%)``, one line a type, by family.
     """
-    correspondence = tables.load_bpe_types()
-    kept = correspondence[correspondence["famille"].isin(commerce.FAMILIES)]
-    ids = [f"nb_{kind}" for kind in kept["type"]]
-    rates = _with_town(_pvd_rates(ids), ids, town["code"])
-    lines = []
-    for indicator, family, label in zip(ids, kept["famille"], kept["label"], strict=True):
-        rows = rates[rates["indicator"] == indicator]
-        own = rows[rows["code"] == town["code"]].iloc[0]
-        others = rows.loc[rows["code"] != town["code"], "rate"]
-        lines.append(
+    kinds = _kinds()
+    ids = [f"nb_{kind}" for kind in kinds["type"]]
+    lines = comparison.values(town, ids, YEAR)
+    rows = []
+    for indicator, family, label in zip(ids, kinds["famille"], kinds["label"], strict=True):
+        group = lines[lines["indicator"] == indicator]
+        own, others = comparison.split(group)
+        known = group.loc[~group["is_town"], "count"].dropna()
+        rows.append(
             {
                 "Famille": commerce.FAMILIES[family],
                 "Type": label,
-                "Nombre": own["value"],
-                "Pour 1 000 habitants": own["rate"],
-                "Médiane des PVD": others.median(),
-                "PVD moins fournies (%)": share_below(others, own["rate"]),
+                "Nombre": group.loc[group["is_town"], "count"].iloc[0],
+                "Pour 1 000 habitants": own,
+                "Comparables": others.mean(),
+                "Comparables qui en ont (%)": 100 * (known > 0).mean(),
             }
         )
-    return pd.DataFrame(lines)
+    return pd.DataFrame(rows)
 
 
 def missing_needs(town: pd.Series) -> pd.DataFrame:
-    """List the needs of the everyday basket that are not met, and how often PVD lack them.
+    """List the needs of the everyday basket that are not met, and how often that happens.
 
     Returns
     -------
     DataFrame
-        ``Besoin``, ``PVD sans`` (%), the rarest lack first.
+        ``Besoin``, ``Comparables sans`` (%), the rarest lack first; empty when the survey
+        does not cover the town.
     """
-    programme = tables.load_towns(pvd=True)["code"]
     kinds = sorted({kind for kinds in commerce.BASKET.values() for kind in kinds})
-    counts = tables.load_indicators(
-        [f"nb_{kind}" for kind in kinds], codes={*programme, town["code"]}, years=[YEAR]
-    )
-    counts = counts.assign(type=counts["indicator"].str.removeprefix("nb_"), count=counts["value"])
-    met = commerce.basket(counts[counts["count"] > 0]).reindex(
-        sorted({*programme, town["code"]}), fill_value=False
-    )
-    lacking = met.columns[~met.loc[town["code"]]]
-    share = 100 * (~met.loc[met.index.isin(programme), list(lacking)]).mean()
-    frame = pd.DataFrame({"Besoin": share.index, "PVD sans": share.to_numpy()})
-    return frame.sort_values("PVD sans", ignore_index=True)
+    lines = comparison.values(town, [f"nb_{kind}" for kind in kinds], YEAR, rates=False)
+    known = lines.dropna(subset=["value"])
+    codes = sorted(known["code"].unique())
+    if town["code"] not in codes:
+        return pd.DataFrame({"Besoin": [], "Comparables sans": []})
+    counts = known.assign(type=known["indicator"].str.removeprefix("nb_"), count=known["value"])
+    met = commerce.basket(counts[counts["count"] > 0]).reindex(codes, fill_value=False)
+    own = met.loc[town["code"]]
+    lacking = list(met.columns[~own])
+    share = 100 * (~met.drop(index=town["code"])[lacking]).mean()
+    frame = pd.DataFrame({"Besoin": share.index, "Comparables sans": share.to_numpy()})
+    return frame.sort_values("Comparables sans", ignore_index=True)
 
 
 def basket_sentence(town: pd.Series) -> str:
     """Say which everyday needs are not met in the town."""
+    met = comparison.values(town, ["panier_commerces"], YEAR, rates=False)
+    own, _ = comparison.split(met)
+    if math.isnan(own):
+        return typographic(f"Le panier n’est pas connu {in_town(town['name'])} en {YEAR}.")
     missing = missing_needs(town)
     total = len(commerce.BASKET)
-    place = in_town(town["name"])
-    place = place[0].upper() + place[1:]
     if missing.empty:
-        return typographic(f"{place}, les {total} services du panier de la vie courante sont là.")
+        return typographic(
+            f"{_place(town)}, les {total} services du panier de la vie courante sont là."
+        )
     listed = join_words(
         [
-            f"{need} (comme {percent(share)} des PVD)"
-            for need, share in zip(missing["Besoin"], missing["PVD sans"], strict=True)
+            f"{need} (comme {percent(share)} des villes comparables)"
+            if share
+            else f"{need} (aucune de ses comparables n’en manque)"
+            for need, share in zip(missing["Besoin"], missing["Comparables sans"], strict=True)
         ]
     )
+    here = total - len(missing)
     return typographic(
-        f"{place}, {counted(total - len(missing), 'service')} du panier sur {total}"
-        f" {'est' if total - len(missing) < 2 else 'sont'} là. Il manque : {listed}."
+        f"{_place(town)}, {counted(here, 'service')} du panier sur {total}"
+        f" {'est' if here < 2 else 'sont'} là. Il manque : {listed}."
     )
 
 
-def _comparable(codes: Sequence[str]) -> pd.DataFrame:
-    """Counts 2009-2018 of the types followed since 2009: ``code, type, famille, year, value``."""
-    correspondence = tables.load_bpe_types()
-    kinds = commerce.comparable_since(correspondence, BPE_YEARS[0])
-    frame = tables.load_indicators([f"nb_{kind}" for kind in kinds], codes=codes, years=BPE_YEARS)
-    frame["type"] = frame["indicator"].str.removeprefix("nb_")
-    frame["famille"] = frame["type"].map(correspondence.set_index("type")["famille"])
-    return frame
+# --------------------------------------------------------------------------- chains
 
 
-def _programme() -> pd.DataFrame:
-    """Return :func:`_comparable` of the PVD that every vintage surveys."""
-    counts = _comparable(list(tables.load_towns(pvd=True)["code"]))
-    unknown = counts.loc[counts["value"].isna(), "code"].unique()
-    return counts[~counts["code"].isin(unknown)]
-
-
-def evolution(town: pd.Series) -> Story:
-    """Shops of the types followed since 2009, base 100 in 2009: the town and all PVD.
-
-    A town that the BPE of 2009 does not survey (Mayotte) starts at its first vintage.
-    """
-    counts = _programme()
-    kinds = counts["type"].nunique()
-    own = _comparable([town["code"]]).groupby("year")["value"].sum(min_count=1).dropna()
-    every = counts.groupby("year")["value"].sum()
-    first, last = int(own.index[0]), BPE_YEARS[-1]
-    every = every.loc[first:]
-    series = {"Ensemble des PVD": 100 * every / every.loc[first]}
-    national = _change(100 * (every.loc[last] / every.loc[first] - 1))
-    if own.loc[first] > 0:
-        series = {town["name"]: 100 * own / own.loc[first], **series}
-        change = _change(100 * (own.loc[last] / own.loc[first] - 1))
+def chains(town: pd.Series) -> Story:
+    """Draw the share of chains: the town, the PVD, and the PVD by family."""
+    programme = tables.load_chains_of_programme()
+    own = tables.load_signs()
+    own = own[(own["code"] == town["code"]) & (own["famille"] == brands.TOTAL)]
+    towns = int(programme["towns"].iloc[0])
+    whole = programme[programme["famille"] == brands.TOTAL]
+    parts = [whole.assign(label=f"{number(towns)} PVD")]
+    shown = len(own) > 0 and own["value"].notna().all()
+    if shown:
+        parts.insert(0, own.assign(label=town["name"]))
+    for family, label in commerce.FAMILIES.items():
+        rows = programme[programme["famille"] == family]
+        if len(rows):
+            parts.append(rows.assign(label=f"PVD : {label.lower()}"))
+    frame = pd.concat(parts, ignore_index=True)
+    order = {name: rank for rank, name in enumerate(brands.CLASSES)}
+    frame["part"] = frame["classe"].map(brands.CLASSES)
+    frame = frame.sort_values("classe", key=lambda c: c.map(order), kind="stable")
+    labels = list(dict.fromkeys(part["label"].iloc[0] for part in parts))
+    frame = frame.sort_values("label", key=lambda c: c.map(labels.index), kind="stable")
+    share = _chain_share(whole)
+    if shown:
         title = (
-            f"De {first} à {last}, {change} de commerces {in_town(town['name'])},"
-            f" {national} dans les PVD"
+            f"{_place(town)}, {percent(_chain_share(own))} des commerces sont d’une chaîne connue,"
+            f" contre {percent(share)} dans les PVD"
         )
     else:
-        title = f"Aucun commerce des types suivis {in_town(town['name'])} en {first}"
-    frame = pd.concat(
-        [
-            pd.DataFrame({"year": values.index, "series": name, "value": values.to_numpy()})
-            for name, values in series.items()
-        ]
-    )
-    figure, drawn = charts.evolution(
-        frame, title=typographic(title), unit=f"base 100 en {first}", decimals=0, from_zero=False
-    )
-    steps = join_words([f"{number(value)} en {year}" for year, value in own.items()])
+        title = f"Dans les PVD, {percent(share)} des commerces sont d’une chaîne connue"
+    figure, drawn = charts.stacked(frame[["label", "part", "value"]], title=typographic(title))
+    pvd = drawn[drawn["part"] == brands.CLASSES["chaine"]].set_index("label")["share"]
+    listed = join_words([f"{label} {percent(value)}" for label, value in pvd.items()])
     return Story(
         figure,
         drawn,
         caption=typographic(
-            f"Nombre de commerces et de services des {kinds} types suivis depuis"
-            f" {BPE_YEARS[0]}, base 100 en {first} : {town['name']} et l’ensemble des PVD."
+            f"Commerces, restaurants et services selon leur enseigne, en {SIGNS_YEAR} : "
+            + (
+                f"{town['name']} et les PVD de quinze départements."
+                if shown
+                else "les PVD de quinze départements, faute de chiffre publiable pour"
+                f" {town['name']}."
+            )
         ),
-        alt=typographic(
-            f"Courbes de {first} à {last}. {town['name']} : {steps}."
-            f" Ensemble des PVD : {join_words([number(value) for value in every])} aux mêmes dates."
+        alt=typographic(f"Parts des commerces de chaîne : {listed}."),
+        sources=("sirene_etablissements", "name_suggestion_index"),
+        note=chain_note(town),
+    )
+
+
+def chain_note(town: pd.Series) -> str:
+    """Say why the town is, or is not, on the figure of chains."""
+    status = tables.load_indicators("part_chaines", codes=[town["code"]])["status"].iloc[0]
+    why = {
+        "absent": f" {town['name']} n’est pas dans les quinze départements que couvre notre copie"
+        " de Sirene.",
+        "secret": f" {town['name']} n’est pas montrée : trop peu de commerces dans une classe pour"
+        " le secret statistique.",
+    }
+    return typographic(
+        "« Aucune chaîne détectée » n’est pas « indépendant » : beaucoup de commerces n’ont pas"
+        " d’enseigne dans Sirene." + why.get(str(status), "")
+    )
+
+
+def _chain_share(rows: pd.DataFrame) -> float:
+    values = rows.set_index("classe")["value"]
+    return float(100 * values["chaine"] / values.sum())
+
+
+def chain_sentence(town: pd.Series) -> str:
+    """Say how the town's share of chains stands among its comparables that are covered."""
+    lines = comparison.values(town, ["part_chaines"], SIGNS_YEAR, rates=False)
+    own, others = comparison.split(lines)
+    known = others.dropna()
+    if math.isnan(own) or len(known) < 3:
+        return typographic(
+            f"La comparaison des chaînes {in_town(town['name'])} avec ses semblables n’est pas"
+            " possible : la ville ou presque toutes ses comparables sont hors des quinze"
+            " départements couverts, ou sous le secret statistique."
+        )
+    return typographic(
+        f"Parmi les {number(len(known))} villes comparables où la part des chaînes est connue et"
+        f" publiable, elle va de {percent(known.min())} à {percent(known.max())}, médiane"
+        f" {percent(known.median())} ; {town['name']} est à {percent(own)}."
+    )
+
+
+def detector_table() -> pd.DataFrame:
+    """Precision and recall of the detector of chains on the control sample, by family.
+
+    Returns
+    -------
+    DataFrame
+        ``Famille``, ``Enseignes``, ``Chaînes``, ``Précision (%)``, ``Rappel (%)`` and their
+        95 % intervals as text.
+    """
+    scores = tables.load_detector()
+    scores = scores[scores["part"] == "controle"]
+    names = {**commerce.FAMILIES, brands.TOTAL: "Ensemble"}
+
+    def interval(row: pd.Series, what: str) -> str:
+        if pd.isna(row[what]):
+            return "n. d."
+        low, high = 100 * row[f"{what}_low"], 100 * row[f"{what}_high"]
+        return typographic(f"{percent(100 * row[what])} ({number(low)} à {number(high)})")
+
+    return pd.DataFrame(
+        {
+            "Famille": scores["famille"].map(names),
+            "Enseignes": scores["signs"],
+            "Chaînes": scores["chains"],
+            "Précision": [interval(row, "precision") for _, row in scores.iterrows()],
+            "Rappel": [interval(row, "recall") for _, row in scores.iterrows()],
+        }
+    ).reset_index(drop=True)
+
+
+def core(town: pd.Series) -> str:
+    """Say how much of the trade stands around the busiest point of the town."""
+    lines = comparison.values(town, ["part_coeur_commercant"], SIGNS_YEAR, rates=False)
+    own, _ = comparison.split(lines)
+    programme = tables.load_indicators(
+        "part_coeur_commercant", codes=tables.load_towns(pvd=True)["code"]
+    )["value"].dropna()
+    text = (
+        f"Dans les {number(len(programme))} PVD où on peut le mesurer, la moitié des villes ont"
+        f" plus de {percent(programme.median())} de leurs commerces à moins de"
+        f" {number(commerce.CORE_M)} m de leur cœur commerçant."
+    )
+    if math.isnan(own):
+        return typographic(f"{text} {town['name']} n’y est pas.")
+    rank = share_below(programme, own)
+    return typographic(
+        f"{_place(town)}, {percent(own)} des commerces sont à moins de"
+        f" {number(commerce.CORE_M)} m du cœur commerçant, davantage que dans {percent(rank)} des"
+        f" PVD. {text}"
+    )
+
+
+# --------------------------------------------------------------------------- change
+
+
+@lru_cache(maxsize=1)
+def _followed() -> tuple[str, ...]:
+    """Types of the seven families whose scope has not moved since 2009."""
+    return tuple(commerce.comparable_since(tables.load_bpe_types(), BPE_YEARS[0]))
+
+
+def _counts(codes: Sequence[str], kinds: Sequence[str], years: Sequence[int]) -> pd.DataFrame:
+    """Counts of some types: ``code``, ``type``, ``year``, ``value``."""
+    frame = tables.load_indicators([f"nb_{kind}" for kind in kinds], codes=codes, years=years)
+    frame["type"] = frame["indicator"].str.removeprefix("nb_")
+    return frame[["code", "type", "year", "value"]]
+
+
+def _known_all_years(counts: pd.DataFrame) -> pd.DataFrame:
+    """Keep the towns that every vintage surveys."""
+    unknown = counts.loc[counts["value"].isna(), "code"].unique()
+    kept: pd.DataFrame = counts[~counts["code"].isin(unknown)]
+    return kept
+
+
+def _base_100(
+    town: pd.Series, kinds: Sequence[str], years: Sequence[int]
+) -> tuple[pd.DataFrame, pd.Series[float], pd.Series[float]]:
+    """Index of the town, its comparables and the PVD; and the town's and comparables' totals."""
+    own = _counts([town["code"]], kinds, years).groupby("year")["value"].sum(min_count=1).dropna()
+    peers_ = _known_all_years(_counts(comparison.comparables(town), kinds, years))
+    others = peers_.groupby("year")["value"].sum()
+    programme = _known_all_years(_counts(list(tables.load_towns(pvd=True)["code"]), kinds, years))
+    every = programme.groupby("year")["value"].sum()
+    first = int(own.index[0]) if len(own) else years[0]
+    series = {comparison.GROUP: others.loc[first:], "ensemble des PVD": every.loc[first:]}
+    if len(own) and own.loc[first] > 0:
+        series = {str(town["name"]): own, **series}
+    frame = pd.concat(
+        [
+            pd.DataFrame({"year": v.index, "series": name, "value": 100 * v / v.loc[first]})
+            for name, v in series.items()
+            if len(v) and v.loc[first] > 0
+        ],
+        ignore_index=True,
+    )
+    return frame, own, others.loc[first:]
+
+
+def evolution(town: pd.Series) -> Story:
+    """Shops of the types followed since 2009: the town, its comparables and all PVD.
+
+    A town that the BPE of 2009 does not survey (Mayotte) starts at its first vintage.
+    """
+    kinds = _followed()
+    frame, own, others = _base_100(town, kinds, BPE_YEARS)
+    first, last = (int(own.index[0]) if len(own) else BPE_YEARS[0]), BPE_YEARS[-1]
+    national = _change(100 * (others.loc[last] / others.loc[first] - 1))
+    if len(own) and own.loc[first] > 0:
+        change = _change(100 * (own.loc[last] / own.loc[first] - 1))
+        title = (
+            f"De {first} à {last}, {change} de commerces {in_town(town['name'])},"
+            f" {national} dans les villes comparables"
+        )
+    else:
+        title = f"Aucun commerce des types suivis {in_town(town['name'])} en {first}"
+    figure, drawn = charts.evolution(
+        frame, title=typographic(title), unit=f"base 100 en {first}", decimals=0, from_zero=False
+    )
+    return Story(
+        figure,
+        drawn,
+        caption=typographic(
+            f"Commerces et services des {number(len(kinds))} types suivis depuis"
+            f" {BPE_YEARS[0]}, base 100 en {first} : {town['name']}, ses villes comparables et"
+            " l’ensemble des PVD."
         ),
+        alt=describe_evolution(drawn, unit=f"base 100 en {first}"),
         sources=("bpe_2009", "bpe_2013", "bpe_2018", "pvd_communes"),
-        note="Les types créés ou redéfinis depuis 2009 sont exclus (data/bpe_types.csv) ;"
-        " l’ensemble réunit les PVD que les trois millésimes couvrent.",
+        note="Les types créés ou redéfinis depuis 2009 sont exclus (data/bpe_types.csv). Une partie"
+        " de la hausse de 2009 à 2013 vient du repérage des micro-entreprises.",
+    )
+
+
+#: First vintage of the new chain of production of the BPE, and what changed.
+BREAK: Final = {LAST_BPE: "nouvelle chaîne de production (2023)"}
+
+
+@lru_cache(maxsize=1)
+def _stable() -> tuple[str, ...]:
+    """Types followed since 2009 that 2024 may be compared with, and that our copy has."""
+    kinds = commerce.comparable_since(tables.load_bpe_types(), BPE_YEARS[0], with_2024=True)
+    lines = tables.load_indicators([f"nb_{kind}" for kind in kinds], years=[LAST_BPE])
+    known = lines.groupby("indicator")["value"].count()
+    return tuple(kind for kind in kinds if known.get(f"nb_{kind}", 0) > 0)
+
+
+def evolution_2024(town: pd.Series) -> Story:
+    """Shops of the few types that may be followed to 2024, the break of series drawn."""
+    kinds = _stable()
+    years = (*BPE_YEARS, LAST_BPE)
+    frame, own, _ = _base_100(town, kinds, years)
+    first = int(own.index[0]) if len(own) else years[0]
+    labels = _kinds().set_index("type")["label"]
+    names = join_words([str(labels[kind]).lower() for kind in kinds])
+    if len(own) and own.loc[first] > 0:
+        title = (
+            f"{_place(town)}, {counted(own.iloc[-1], 'commerce')} des types stables en"
+            f" {int(own.index[-1])}, contre {number(own.loc[first])} en {first}"
+        )
+    else:
+        title = f"Aucun commerce des types stables {in_town(town['name'])} en {first}"
+    figure, drawn = charts.evolution(
+        frame,
+        title=typographic(title),
+        unit=f"base 100 en {first}",
+        decimals=0,
+        from_zero=False,
+        breaks=BREAK,
+    )
+    return Story(
+        figure,
+        drawn,
+        caption=typographic(
+            f"Types dont le champ n’a pas changé de {first} à {LAST_BPE} ({names}), base 100 en"
+            f" {first} : {town['name']}, ses villes comparables et l’ensemble des PVD."
+        ),
+        alt=describe_evolution(drawn, unit=f"base 100 en {first}"),
+        sources=("bpe_2009", "bpe_2013", "bpe_2018", "bpe_2024"),
+        note="Le trait interrompu marque la rupture de 2023 : le niveau de 2024 se compare entre"
+        " villes, moins bien avec 2018.",
     )
 
 
@@ -253,17 +529,27 @@ def _change(percentage: float) -> str:
 
 
 def changes(town: pd.Series) -> pd.DataFrame:
-    """List the types that the town gained or lost over the vintages.
+    """List the types that the town gained or lost, and what its comparables did.
 
     Returns
     -------
     DataFrame
         ``Type``, one column a vintage that surveys the town, ``Écart`` between the first
-        and the last, the largest losses first; types that did not change are left out.
+        and the last, ``Écart moyen des comparables``, the largest losses first; types that
+        did not change are left out.
     """
-    labels = tables.load_bpe_types().set_index("type")["label"]
-    wide = _comparable([town["code"]]).pivot_table(index="type", columns="year", values="value")
-    wide["Écart"] = wide[wide.columns[-1]] - wide[wide.columns[0]]
+    labels = _kinds().set_index("type")["label"]
+    kinds = _followed()
+    wide = _counts([town["code"]], kinds, BPE_YEARS).pivot_table(
+        index="type", columns="year", values="value"
+    )
+    if wide.empty:
+        return pd.DataFrame()
+    first, last = wide.columns[0], wide.columns[-1]
+    wide["Écart"] = wide[last] - wide[first]
+    others = _known_all_years(_counts(comparison.comparables(town), kinds, BPE_YEARS))
+    mean = others.groupby(["type", "year"])["value"].mean().unstack()
+    wide["Écart moyen des comparables"] = mean[last] - mean[first]
     wide = wide[wide["Écart"] != 0].sort_values("Écart", kind="stable")
     wide.insert(0, "Type", labels.reindex(wide.index))
     return wide.rename(columns=str).reset_index(drop=True)
@@ -277,23 +563,75 @@ def national_counts() -> pd.DataFrame:
     DataFrame
         ``Type``, ``2009``, ``2013``, ``2018``, ``Évolution (%)``, the largest rise first.
     """
-    labels = tables.load_bpe_types().set_index("type")["label"]
-    wide = _programme().pivot_table(index="type", columns="year", values="value", aggfunc="sum")
+    labels = _kinds().set_index("type")["label"]
+    counts = _known_all_years(
+        _counts(list(tables.load_towns(pvd=True)["code"]), _followed(), BPE_YEARS)
+    )
+    wide = counts.pivot_table(index="type", columns="year", values="value", aggfunc="sum")
     wide["Évolution (%)"] = 100 * (wide[BPE_YEARS[-1]] / wide[BPE_YEARS[0]] - 1)
     wide = wide.sort_values("Évolution (%)", ascending=False)
     wide.insert(0, "Type", labels.reindex(wide.index))
     return wide.rename(columns=str).reset_index(drop=True)
 
 
-def summary(town: pd.Series) -> str:
-    """Say in two sentences how many shops the town has and how that compares."""
-    rates = _with_town(_pvd_rates(["nb_commerces"]), ["nb_commerces"], town["code"])
-    own = rates[rates["code"] == town["code"]].iloc[0]
-    others = rates.loc[rates["code"] != town["code"], "rate"]
-    return typographic(
-        f"La base permanente des équipements dénombre en {YEAR}"
-        f" **{counted(own['value'], 'commerce et service', 'commerces et services')} de proximité**"
-        f" {in_town(town['name'])}, soit {number(own['rate'], 1)} pour 1 000 habitants :"
-        f" {ratio_words(own['rate'], others.median())} des PVD"
-        f" ({number(others.median(), 1)})."
+def correspondence_table() -> pd.DataFrame:
+    """List the types and whether they may be compared over time, with the reason.
+
+    Returns
+    -------
+    DataFrame
+        ``Type``, ``Suivi depuis``, ``Comparable en 2024``, ``Pourquoi``.
+    """
+    kinds = _kinds()
+    return pd.DataFrame(
+        {
+            "Type": kinds["label"],
+            "Suivi depuis": kinds["premiere_annee"],
+            "Comparable en 2024": kinds["comparable_2024"],
+            "Pourquoi": kinds["raison"],
+        }
+    ).reset_index(drop=True)
+
+
+def creations(town: pd.Series) -> Story:
+    """Creations of establishments by year per 1,000 inhabitants: the town, its comparables."""
+    codes = [str(town["code"]), *comparison.comparables(town)]
+    lines = tables.load_indicators("creations_etablissements", codes=codes, rates=True)
+    own = lines[lines["code"] == town["code"]].set_index("year")["rate"]
+    others = lines[lines["code"] != town["code"]].groupby("year")["rate"].median()
+    frame = pd.concat(
+        [
+            pd.DataFrame({"year": own.index, "series": town["name"], "value": own.to_numpy()}),
+            pd.DataFrame(
+                {
+                    "year": others.index,
+                    "series": "médiane des villes comparables",
+                    "value": others.to_numpy(),
+                }
+            ),
+        ],
+        ignore_index=True,
+    )
+    first, last = int(frame["year"].min()), int(frame["year"].max())
+    total, median = float(own.sum()), float(others.sum())
+    known = own.notna().all()
+    title = (
+        f"De {first} à {last}, {number(total)} créations pour 1 000 habitants"
+        f" {in_town(town['name'])}, {number(median)} dans les villes comparables"
+        if known
+        else f"Créations d’établissements inconnues {in_town(town['name'])}"
+    )
+    figure, drawn = charts.evolution(frame, title=typographic(title), unit=PER_1000, decimals=0)
+    return Story(
+        figure,
+        drawn,
+        caption=typographic(
+            "Créations d’établissements de toutes activités pour 1 000 habitants et par an :"
+            f" {town['name']} et ses villes comparables."
+        ),
+        alt=describe_evolution(drawn, unit=PER_1000, decimals=1),
+        sources=("sirene_creations", "population_historique"),
+        note="Toutes les formes juridiques comptent, sociétés immobilières comprises : c’est plus"
+        " que les créations d’entreprises de l’Insee, et ce ne sont pas seulement des commerces."
+        " Les fermetures ne sont pas dans cette source.",
     )
