@@ -20,6 +20,7 @@ ROOMS = [
     ["communes"],
     ["sources"],
     ["readers"],
+    ["network"],
     ["commerce", "culture", "energy", "care", "territory"],
     ["tables"],
     ["build"],
@@ -44,6 +45,7 @@ FORBIDDEN = {
     "culture": {"sources", "readers"},
     "energy": {"sources", "readers"},
     "care": {"sources", "readers"},
+    "network": {"sources", "readers"},
     "territory": {"sources", "readers"},
 }
 
