@@ -246,12 +246,10 @@ def test_shares_are_of_people_not_of_land() -> None:
     assert np.isnan(network.reach_shares(times, np.zeros(4), [5])).all()
 
 
-def test_a_time_longer_than_leaving_is_uncertain() -> None:
-    window = shapely.box(0, 0, 1000, 2000)
-    seconds_out = network.leaving_seconds(
-        np.array([(500.0, 1000.0), (100.0, 1000.0), (-50.0, 0.0)]), window, max_mps=2.0
-    )
-    assert seconds_out.tolist() == [250, 50, 0]
+def test_the_edge_of_a_window_is_measured() -> None:
+    points = np.array([(500.0, 1000.0), (100.0, 1000.0), (-50.0, 0.0)])
+    metres = network.leaving_metres(points, shapely.box(0, 0, 1000, 2000))
+    assert metres.tolist() == [500, 100, 0]
 
 
 # --------------------------------------------------------------------------- pictures

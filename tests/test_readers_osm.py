@@ -196,6 +196,25 @@ def test_homes_have_a_floor_area(tmp_path: Path) -> None:
     assert read_osm(path, homes=False).buildings.empty
 
 
+def test_only_what_stands_in_a_window_is_kept(tmp_path: Path) -> None:
+    far = {5: (5000, 0), 6: (5100, 0), 7: (5100, 90), 8: (5000, 90)}
+    ways = {
+        **STREET,
+        11: ([5, 6], {"highway": "residential"}),
+        12: ([5, 6, 7, 8, 5], {"building": "house"}),
+        13: ([1, 2, 3, 4, 1], {"building": "house"}),
+    }
+    shops = {1: {"shop": "bakery"}, 6: {"shop": "bakery"}}
+    path = write_osm(tmp_path / "rues.osm", {**SQUARE, **far}, ways, node_tags=shops)
+    box = (*lonlat(-50, -50), *lonlat(150, 150))
+    found = read_osm(path, within=box)
+    assert found.streets["way"].tolist() == [10]
+    assert found.buildings["osm"].tolist() == ["way/13"]
+    assert found.places["osm"].tolist() == ["node/1"]
+    assert found.box[0] >= box[0]
+    assert found.box[2] <= box[2]
+
+
 def test_a_file_without_streets_is_empty_not_wrong(tmp_path: Path) -> None:
     found = read_osm(write_osm(tmp_path / "vide.osm", SQUARE, {}))
     assert [len(f) for f in (found.nodes, found.streets, found.segments, found.places)] == [0] * 4

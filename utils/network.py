@@ -37,7 +37,7 @@ __all__ = [
     "hiking_factor",
     "isochrones",
     "k_nearest",
-    "leaving_seconds",
+    "leaving_metres",
     "nearest_node_times",
     "nearest_times",
     "place_facilities",
@@ -285,8 +285,11 @@ def _largest(
     length: Floats,
 ) -> StreetGraph:
     """Keep the largest component, number its nodes again, and count what is left out."""
-    matrix = _reverse_matrix(len(xy), a, b, forward, backward)
-    _, label = connected_components(matrix, directed=True, connection="strong")
+    there, back = np.isfinite(forward), np.isfinite(backward)
+    start = np.concatenate([a[there], b[back]])
+    end = np.concatenate([b[there], a[back]])
+    links = csr_array((np.ones(len(start)), (start, end)), shape=(len(xy), len(xy)))
+    _, label = connected_components(links, directed=True, connection="strong")
     both = label[a] == label[b]
     size = np.bincount(label[a[both]], weights=length[both], minlength=label.max() + 1)
     # A node without any street left is a component of its own: not counted.
@@ -600,16 +603,16 @@ def straight_line(points: Floats, facilities: Floats) -> Floats:
     return np.asarray(distance, dtype=float)
 
 
-def leaving_seconds(points: Floats, window: shapely.Geometry, *, max_mps: float) -> Floats:
-    """Return the least seconds that it takes to leave a window (0 outside it).
+def leaving_metres(points: Floats, window: shapely.Geometry) -> Floats:
+    """Return the straight metres from each point to the edge of a window (0 outside it).
 
-    A time to the nearest facility longer than that is uncertain: a nearer facility, or a
-    shorter way, may be beyond the edge of the extract.
+    Beyond the edge of an extract nothing is known: a way, or a facility, that needs these
+    metres at least may be better than what was found inside.
     """
     at = shapely.points(np.asarray(points, dtype=float).reshape(-1, 2))
     inside = shapely.contains(window, at)
-    metres = np.where(inside, shapely.distance(at, shapely.boundary(window)), 0.0)
-    return np.asarray(metres / max_mps, dtype=float)
+    edge = shapely.distance(at, shapely.boundary(window))
+    return np.where(inside, edge, 0.0).astype(float)
 
 
 def reach_shares(seconds: Floats, weight: Floats, minutes: Sequence[float]) -> Floats:

@@ -27,6 +27,8 @@ __all__ = ["OsmExtract", "access_rules", "read_osm"]
 
 #: Tags of a node or a way, the way that OpenStreetMap gives them.
 Tags = Mapping[str, str]
+#: West, south, east, north, degrees.
+Box = tuple[float, float, float, float]
 
 _ROADS: Final = frozenset(
     f"{name}{suffix}" for name in ("primary", "secondary", "tertiary") for suffix in ("", "_link")
@@ -125,7 +127,7 @@ class OsmExtract:
     segments: pd.DataFrame
     places: pd.DataFrame
     buildings: pd.DataFrame
-    box: tuple[float, float, float, float]
+    box: Box
     cut: int
 
 
@@ -213,7 +215,8 @@ def _barriers(tags: Tags) -> tuple[bool, bool]:
 class _Gatherer:
     """Plain lists, filled by one pass over the file."""
 
-    def __init__(self) -> None:
+    def __init__(self, within: Box | None) -> None:
+        self.within = within
         self.streets: list[tuple[int, str, str, str, bool, str, str]] = []
         self.sizes: list[int] = []
         self.refs: list[int] = []
@@ -226,7 +229,16 @@ class _Gatherer:
         self.outlines: list[str] = []
         self._wkb = osmium.geom.WKBFactory()
 
+    def holds(self, lon: float, lat: float) -> bool:
+        """Tell whether a place is in the window, when there is one."""
+        if self.within is None:
+            return True
+        west, south, east, north = self.within
+        return west <= lon <= east and south <= lat <= north
+
     def node(self, node: osmium.osm.Node) -> None:
+        if not self.holds(node.lon, node.lat):
+            return
         tags = dict(node.tags)
         if "barrier" in tags:
             stops = _barriers(tags)
@@ -237,7 +249,7 @@ class _Gatherer:
             self.points.append((node.lon, node.lat))
 
     def way(self, way: osmium.osm.Way) -> None:
-        if "highway" not in way.tags:
+        if "highway" not in way.tags or not self._near(way):
             return
         tags = dict(way.tags)
         rules = access_rules(tags)
@@ -246,18 +258,28 @@ class _Gatherer:
         self.streets.append(
             (way.id, tags["highway"], tags.get("surface", ""), tags.get("tracktype", ""), *rules)
         )
-        nodes = way.nodes
-        self.sizes.append(len(nodes))
-        for node in nodes:
+        self.sizes.append(len(way.nodes))
+        for node in way.nodes:
             self.refs.append(node.ref)
             self.x.append(node.x)
             self.y.append(node.y)
+
+    def _near(self, way: osmium.osm.Way) -> bool:
+        """Tell whether an end of a way, or its middle, is in the window."""
+        if self.within is None:
+            return True
+        nodes = way.nodes
+        some = (nodes[i] for i in (0, len(nodes) // 2, len(nodes) - 1)) if len(nodes) else ()
+        return any(self.holds(node.x / 1e7, node.y / 1e7) for node in some)
 
     def area(self, area: osmium.osm.Area, *, homes: bool) -> None:
         tags = dict(area.tags)
         is_home = homes and "building" in tags and _may_be_home(tags)
         is_place = any(key in tags for key in _PLACE_KEYS)
         if not (is_home or is_place) or not area.num_rings()[0]:  # or not a closed outline
+            return
+        corner = next(iter(next(iter(area.outer_rings()))))
+        if not self.holds(corner.x / 1e7, corner.y / 1e7):
             return
         osm = f"{'way' if area.from_way() else 'relation'}/{area.orig_id()}"
         for place in _places(osm, tags) if is_place else ():
@@ -301,7 +323,7 @@ def _storeys(kind: str, said: str | None) -> float:
     return min(max(storeys, 1.0), _HIGHEST_STOREYS) if math.isfinite(storeys) else _DEFAULT_STOREYS
 
 
-def read_osm(path: Path, *, homes: bool = True) -> OsmExtract:
+def read_osm(path: Path, *, homes: bool = True, within: Box | None = None) -> OsmExtract:
     """Read an extract of OpenStreetMap.
 
     Parameters
@@ -310,6 +332,9 @@ def read_osm(path: Path, *, homes: bool = True) -> OsmExtract:
         ``.osm.pbf``, ``.osm``, ``.osm.gz`` or ``.osm.bz2``; the ending names the format.
     homes : bool
         Read the buildings too (about a third of the time).
+    within : tuple of float, optional
+        West, south, east, north (degrees): keep only what stands there. The whole file is
+        read all the same: cut a large region once before many towns.
 
     Returns
     -------
@@ -326,7 +351,7 @@ def read_osm(path: Path, *, homes: bool = True) -> OsmExtract:
             f"Le fichier {path} n’existe pas.",
             hint="Donnez le chemin d’un extrait OpenStreetMap (.osm.pbf, .osm ou .osm.gz).",
         )
-    found = _Gatherer()
+    found = _Gatherer(within)
     try:
         box = _header_box(path)
         areal = (*_PLACE_KEYS, *(["building"] if homes else []))
@@ -350,12 +375,12 @@ def read_osm(path: Path, *, homes: bool = True) -> OsmExtract:
         segments=segments,
         places=_place_frame(found),
         buildings=_home_frame(found),
-        box=box or _extent(nodes),
+        box=_common(box or _extent(nodes), within),
         cut=cut,
     )
 
 
-def _header_box(path: Path) -> tuple[float, float, float, float] | None:
+def _header_box(path: Path) -> Box | None:
     with osmium.io.Reader(str(path), osmium.osm.NOTHING) as reader:
         box = reader.header().box()
     if not box.valid():
@@ -364,7 +389,14 @@ def _header_box(path: Path) -> tuple[float, float, float, float] | None:
     return low.lon, low.lat, high.lon, high.lat
 
 
-def _extent(nodes: pd.DataFrame) -> tuple[float, float, float, float]:
+def _common(box: Box, within: Box | None) -> Box:
+    if within is None:
+        return box
+    low, high = np.maximum(box[:2], within[:2]), np.minimum(box[2:], within[2:])
+    return float(low[0]), float(low[1]), float(high[0]), float(high[1])
+
+
+def _extent(nodes: pd.DataFrame) -> Box:
     if nodes.empty:
         return (math.nan,) * 4
     lon, lat = nodes["lon"], nodes["lat"]
