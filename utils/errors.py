@@ -16,6 +16,7 @@ __all__ = [
     "CatalogueError",
     "ChecksumError",
     "LayoutError",
+    "NetworkError",
     "OfflineError",
     "PvdError",
     "SourceError",
@@ -75,6 +76,10 @@ class ArchiveError(SourceError):
 
 class LayoutError(PvdError):
     """A file does not have the columns, the types or the values that its reader expects."""
+
+
+class NetworkError(PvdError):
+    """A street network cannot answer: no street, no facility, or not that town."""
 
 
 class TableError(PvdError):

@@ -231,7 +231,9 @@ _FROM_ID: Final = ("x", "y", "epsg")
 _IDENTIFIER: Final = r"CRS(?P<epsg>\d+)RES\d+mN(?P<y>\d+)E(?P<x>\d+)$"
 
 
-def read_carreaux_200m(path: Path, *, columns: Sequence[str] | None = None) -> pd.DataFrame:
+def read_carreaux_200m(
+    path: Path, *, columns: Sequence[str] | None = None, commune: str = ""
+) -> pd.DataFrame:
     """Read Insee's 200 m squares (Filosofi): Parquet, GeoPackage, CSV or an archive of one CSV.
 
     Only the columns asked for are read from the file.
@@ -243,6 +245,8 @@ def read_carreaux_200m(path: Path, *, columns: Sequence[str] | None = None) -> p
     columns : sequence of str, optional
         Names of the result to keep, ``epsg`` being another: the system of ``x`` and ``y``,
         which is not 3035 overseas.
+    commune : str, optional
+        Code of a commune: only the squares that touch it, many times faster.
 
     Returns
     -------
@@ -257,7 +261,12 @@ def read_carreaux_200m(path: Path, *, columns: Sequence[str] | None = None) -> p
     raw = [name for name in _SQUARES if name in wanted]
     if set(wanted) & set(_FROM_ID) and "idcar" not in raw:
         raw.insert(0, "idcar")
+    if commune and "codes" not in raw:
+        raw.append("codes")
     table = _squares_table(path, raw)
+    if commune:
+        aligned = f"^(.{{5}})*{commune}(.{{5}})*$"
+        table = table.filter(pc.match_substring_regex(table["codes"], aligned)).combine_chunks()
     frame = table.select([name for name in raw if name in wanted]).to_pandas()
     for name in frame.columns:
         if name in _TEXTS:
