@@ -6,6 +6,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+#: A slow machine is not a fault of the code: no deadline an example.
+settings.register_profile("pvd", deadline=None)
+settings.load_profile("pvd")
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -116,7 +116,7 @@ class Indicator:
     direction
         ``plus``, ``moins`` or ``neutre``: which way is better.
     build
-        For ``utils/build.py``: the table and the parameters of the method.
+        For ``utils/build/``: the table and the parameters of the method.
     """
 
     id: str
