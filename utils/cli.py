@@ -82,6 +82,19 @@ def build_the_book(
     out.print(report.sentence(), highlight=False, soft_wrap=True)
 
 
+@app.command("pdf")
+def build_the_pdf(
+    output: Annotated[Path, typer.Option(help="Le fichier à écrire.")] = ROOT
+    / "build"
+    / "portrait-des-petites-villes.pdf",
+) -> None:
+    """Construire le livre en un PDF (avec Quarto)."""
+    path = book.build_pdf(
+        ROOT, output=output, progress=lambda page: err.print(f"Page {page}…", highlight=False)
+    )
+    out.print(f"Le PDF est construit : {path}", highlight=False, soft_wrap=True)
+
+
 @app.command("check-site")
 def check_site(
     folder: Annotated[Path, typer.Argument(help="Dossier du site construit.")] = ROOT / "_book",
