@@ -27,10 +27,12 @@ ROOMS = [
     ["build"],
     ["style"],
     ["maps", "charts"],
+    ["provenance"],
     ["publish"],
     ["stories"],
-    ["preview", "sitecheck"],
+    ["preview", "sitecheck", "reproducibility"],
     ["book"],
+    ["verify", "changes", "datapackage"],
     ["doctor"],
     ["cli"],
 ]

@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from utils import __version__, book, build, doctor, sitecheck, sources, tables
+from utils import __version__, book, build, doctor, sitecheck, sources, tables, verify
 from utils.catalogue import load_sources
 from utils.errors import BookError, PvdError
 
@@ -80,6 +80,32 @@ def build_the_book(
         ROOT, output=output, progress=lambda page: err.print(f"Page {page}…", highlight=False)
     )
     out.print(report.sentence(), highlight=False, soft_wrap=True)
+
+
+@app.command("verify")
+def verify_everything(
+    site: Annotated[
+        str, typer.Option(help="Dossier ou adresse d’un livre publié, avec quoi comparer.")
+    ] = str(ROOT / "_book"),
+    from_sources: Annotated[
+        bool,
+        typer.Option(
+            "--sources/--no-sources",
+            help="Recalculer d’abord les tables depuis les fichiers que l’on peut obtenir.",
+        ),
+    ] = True,
+) -> None:
+    """Recalculer, et dire table par table et figure par figure ce qui diffère."""
+    findings = verify.verify(
+        ROOT,
+        site,
+        from_sources=from_sources,
+        tell=lambda line: out.print(line, highlight=False, markup=False, soft_wrap=True),
+        progress=lambda line: err.print(line, highlight=False),
+    )
+    out.print(verify.summary(findings), highlight=False, soft_wrap=True)
+    if any(finding.verdict == verify.DIFFERENT for finding in findings):
+        raise typer.Exit(1)
 
 
 @app.command("check-site")

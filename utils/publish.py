@@ -39,6 +39,7 @@ from utils.formats import (
     typographic,
     year,
 )
+from utils.provenance import makers, proof, running_cell, source_checksums
 from utils.style import WIDTH_IN, render
 
 __all__ = [
@@ -236,6 +237,7 @@ def _checked(figure_id: str, caption: str, alt: str | None) -> None:
 def _entry(
     frame: pd.DataFrame,
     *,
+    id: str,  # noqa: A002
     kind: str,
     caption: str,
     sources: Sequence[str],
@@ -243,6 +245,8 @@ def _entry(
     notes: Sequence[str],
 ) -> dict[str, Any]:
     found = {source_id: _source(source_id) for source_id in dict.fromkeys(sources)}
+    document = _document()
+    cell = running_cell(document)
     return {
         "kind": kind,
         "title": typographic(caption),
@@ -253,13 +257,16 @@ def _entry(
                 "attribution": one.attribution,
                 "licence": one.licence,
                 "vintage": str(one.vintage),
+                "sha256": source_checksums(source_id),
             }
             for source_id, one in found.items()
         ],
         "tables": list(tables),
         "notes": list(notes),
         "function": str(frame.attrs.get("function", "")),
-        "notebook": _document(),
+        "made_by": makers(cell.text, id) if cell else "",
+        "notebook": document,
+        "cell": {"rank": cell.rank, "text": cell.text} if cell else None,
     }
 
 
@@ -324,7 +331,7 @@ def publish(
     image, csv = folder / f"{id}.{suffix}", folder / f"{id}.csv"
     notes = [one for one in (note, *frame.attrs.get("notes", [])) if one]
     entry = _entry(
-        frame, kind="figure", caption=caption, sources=sources, tables=tables, notes=notes
+        frame, id=id, kind="figure", caption=caption, sources=sources, tables=tables, notes=notes
     )
     entry["alt"] = typographic(alt)
     _keep(folder, id, entry, {"image": (image.name, content), "csv": (csv.name, _csv(frame))})
@@ -333,11 +340,12 @@ def publish(
     width = round(WIDTH_IN * CSS_PX_AN_INCH)
     picture = f'![]({_relative(image)}){{fig-alt="{_attribute(alt)}" width="{width}"}}'
     under = _under(frame, csv, source, notes)
-    return _block(f"fig-{id}", [picture, *under, _sentence(_markdown(caption))])
+    return _block(f"fig-{id}", [picture, *under, _sentence(_markdown(caption))], entry)
 
 
-def _block(identifier: str, paragraphs: Sequence[str]) -> MarkdownBlock:
-    return MarkdownBlock("\n\n".join([f"::: {{#{identifier}}}", *paragraphs, ":::"]) + "\n")
+def _block(identifier: str, paragraphs: Sequence[str], entry: Mapping[str, Any]) -> MarkdownBlock:
+    """Return the numbered block, then where it comes from, folded."""
+    return MarkdownBlock("\n\n".join([f"::: {{#{identifier}}}", *paragraphs, ":::", proof(entry)]))
 
 
 # -- tables ----------------------------------------------------------------------------
@@ -416,11 +424,11 @@ def publish_table(
     csv = folder / f"{id}.csv"
     notes = [one for one in (note, *frame.attrs.get("notes", [])) if one]
     entry = _entry(
-        frame, kind="table", caption=caption, sources=sources, tables=tables, notes=notes
+        frame, id=id, kind="table", caption=caption, sources=sources, tables=tables, notes=notes
     )
     _keep(folder, id, entry, {"csv": (csv.name, _csv(frame))})
     under = _under(frame, csv, source, notes)
-    return _block(f"tbl-{id}", ["\n".join(lines), *under, _sentence(_markdown(caption))])
+    return _block(f"tbl-{id}", ["\n".join(lines), *under, _sentence(_markdown(caption))], entry)
 
 
 # -- alternative texts -----------------------------------------------------------------
