@@ -24,6 +24,7 @@ ROOMS = [
     ["commerce", "culture", "energy", "care", "territory", "brands"],
     ["peers"],
     ["tables"],
+    ["changes"],
     ["build"],
     ["style"],
     ["maps", "charts"],
@@ -32,7 +33,7 @@ ROOMS = [
     ["stories"],
     ["preview", "sitecheck", "reproducibility"],
     ["book"],
-    ["verify", "changes", "datapackage"],
+    ["verify", "datapackage"],
     ["doctor"],
     ["cli"],
 ]

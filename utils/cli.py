@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import tempfile
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from utils import __version__, book, build, doctor, sitecheck, sources, tables, verify
+from utils import __version__, book, build, changes, doctor, sitecheck, sources, tables, verify
 from utils.catalogue import load_sources
 from utils.errors import BookError, PvdError
 
@@ -31,11 +32,24 @@ def data(
     only: Annotated[
         list[str] | None, typer.Option("--table", help="Ne reconstruire que cette table.")
     ] = None,
+    diff: Annotated[
+        bool, typer.Option("--diff", help="Dire ensuite ce qui a bougé, en Markdown.")
+    ] = False,
+    output: Annotated[
+        Path | None, typer.Option(help="Avec --diff : fichier du rapport, au lieu de l’écran.")
+    ] = None,
 ) -> None:
     """Reconstruire les tables embarquées à partir des sources."""
-    report = build.build_tables(
-        only=only or (), progress=lambda name: err.print(f"Table {name}…", highlight=False)
-    )
+    with tempfile.TemporaryDirectory(prefix="pvd-avant-") as before:
+        reference = changes.keep_committed(tables.TABLES, Path(before)) if diff else ""
+        report = build.build_tables(
+            only=only or (), progress=lambda name: err.print(f"Table {name}…", highlight=False)
+        )
+        moved = changes.report(Path(before), tables.TABLES, reference=reference) if diff else ""
+    if output and diff:
+        output.write_text(moved, encoding="utf-8")
+    elif diff:
+        typer.echo(moved)
     for name in report.written:
         out.print(f"{name} : réécrite.")
     for name in report.unchanged:

@@ -19,14 +19,14 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-import numpy as np
 import pandas as pd
 import requests
 
 from utils import build, preview, sources, tables
 from utils.catalogue import DATA
+from utils.changes import compare_frames
 from utils.errors import BookError, OfflineError, PvdError
-from utils.formats import counted, join_words, percent, typographic
+from utils.formats import join_words, typographic
 from utils.reproducibility import REPORT
 
 __all__ = [
@@ -35,7 +35,6 @@ __all__ = [
     "UNKNOWN",
     "Finding",
     "Published",
-    "compare_frames",
     "summary",
     "verify",
     "verify_figures",
@@ -45,15 +44,6 @@ __all__ = [
 SAME: Final = "identique"
 DIFFERENT: Final = "diffère"
 UNKNOWN: Final = "non vérifiable"
-
-#: Two numbers are the same within this share of the larger one: the last bits of a logarithm
-#: depend on the processor.
-RELATIVE_TOLERANCE: Final = 1e-6
-#: And within this, for numbers close to 0, in the unit of the column.
-ABSOLUTE_TOLERANCE: Final = 1e-9
-
-#: Rows named in a finding; the others are counted.
-MAX_ROWS: Final = 5
 
 #: Largest file accepted from a published site, bytes.
 MAX_BYTES: Final = 50 * 1024**2
@@ -102,68 +92,6 @@ def summary(findings: list[Finding]) -> str:
         ]
         told.append(f"{len(own)} {plural} : {', '.join(counts)}")
     return typographic(f"{' ; '.join(told)}.")
-
-
-# --------------------------------------------------------------------------- comparing
-
-
-def compare_frames(expected: pd.DataFrame, found: pd.DataFrame) -> str:
-    """Say how two frames differ, row by row in their order; empty when they are the same.
-
-    Numbers are the same within :data:`RELATIVE_TOLERANCE`; all else must be equal. A missing
-    value equals only another.
-    """
-    if list(expected.columns) != list(found.columns):
-        gone = [str(name) for name in expected.columns if name not in found.columns]
-        new = [str(name) for name in found.columns if name not in expected.columns]
-        told = [f"sans {join_words(gone)}"] if gone else []
-        told += [f"avec {join_words(new)} en plus"] if new else []
-        return f"colonnes {', '.join(told) or 'dans un autre ordre'}"
-    if len(expected) != len(found):
-        return f"{counted(len(found), 'ligne')} au lieu de {len(expected)}"
-    wrong = np.zeros(len(expected), dtype=bool)
-    columns, largest = [], 0.0
-    for place, name in enumerate(expected.columns):
-        apart, gap = _apart(expected.iloc[:, place], found.iloc[:, place])
-        if apart.any():
-            columns.append(str(name))
-            wrong |= apart
-            largest = max(largest, gap)
-    if not columns:
-        return ""
-    rows = [str(row) for row in np.flatnonzero(wrong)[:MAX_ROWS] + 1]
-    more = "…" if wrong.sum() > MAX_ROWS else ""
-    where = f"{counted(int(wrong.sum()), 'ligne')} sur {len(expected)}, n° {', '.join(rows)}{more}"
-    most = f" ; écart d’au plus {_share(largest)}" if largest else ""
-    return f"{where}, dans {join_words(columns)}{most}"
-
-
-def _share(gap: float) -> str:
-    """Write a relative gap."""
-    return percent(100 * gap, 1) if gap >= 0.0005 else "0,05 %"
-
-
-def _apart(expected: pd.Series, found: pd.Series) -> tuple[np.ndarray, float]:
-    """Return where two columns differ, and the largest relative gap of their numbers."""
-    missing = expected.isna().to_numpy() != found.isna().to_numpy()
-    both = (expected.notna() & found.notna()).to_numpy()
-    before, after = _numbers(expected), _numbers(found)
-    numeric = both & ~np.isnan(before) & ~np.isnan(after)
-    close = np.isclose(
-        after, before, rtol=RELATIVE_TOLERANCE, atol=ABSOLUTE_TOLERANCE, equal_nan=True
-    )
-    equal = expected.astype(object).to_numpy() == found.astype(object).to_numpy()
-    apart = missing | (numeric & ~close) | (both & ~numeric & ~equal)
-    moved = numeric & ~close
-    scale = np.maximum(np.abs(before[moved]), np.abs(after[moved]))
-    gaps = np.abs(after[moved] - before[moved]) / scale
-    return apart, float(gaps.max(initial=0.0))
-
-
-def _numbers(column: pd.Series) -> np.ndarray:
-    if column.dtype.kind == "M":
-        return np.full(len(column), np.nan)
-    return pd.to_numeric(column, errors="coerce").to_numpy(dtype="float64", na_value=np.nan)
 
 
 # --------------------------------------------------------------------------- tables
