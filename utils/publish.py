@@ -7,7 +7,8 @@ of the project whatever the current one, and ignored by git; ``PVD_FIGURES_DIR``
 
 The CSV is UTF-8 without BOM, comma-separated, with decimal points and LF line ends: what
 ``pandas.read_csv`` and every statistics tool read without an option. A French spreadsheet
-opens it by its import dialogue.
+opens it by its import dialogue. A text that a spreadsheet would run as a formula has an
+apostrophe in front (:mod:`utils.spreadsheet`).
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ from utils.formats import (
     year,
 )
 from utils.provenance import makers, proof, running_cell, source_checksums
+from utils.spreadsheet import csv_bytes
 from utils.style import WIDTH_IN, render
 
 __all__ = [
@@ -175,7 +177,7 @@ def _write(path: Path, content: bytes) -> None:
 def _csv(frame: pd.DataFrame) -> bytes:
     """Return the CSV of a drawn frame (geometries left out)."""
     plain = frame.drop(columns=[c for c in frame.columns if str(frame[c].dtype) == "geometry"])
-    return plain.to_csv(index=False, lineterminator="\n", date_format="%Y-%m-%d").encode()
+    return csv_bytes(plain)
 
 
 def _document() -> str:
