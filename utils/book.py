@@ -177,8 +177,8 @@ def _render(root: Path, site: Path, quarto: str, log: Path, progress: Progress |
         raise BookError("Quarto n’a écrit aucune page.", hint=f"Voir {log}.")
     # Quarto lists the resources before the cells run, and would miss what they publish.
     shutil.copytree(root / "figures", site / "figures", dirs_exist_ok=True)
-    for page in pages_of(site):
-        _drop_widget_loaders(page)
+    for file in pages_of(site):
+        _drop_widget_loaders(file)
     return faults_of_log(lines)
 
 

@@ -11,7 +11,18 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from utils import __version__, book, build, changes, doctor, sitecheck, sources, tables, verify
+from utils import (
+    __version__,
+    book,
+    build,
+    changes,
+    datapackage,
+    doctor,
+    sitecheck,
+    sources,
+    tables,
+    verify,
+)
 from utils.catalogue import load_sources
 from utils.errors import BookError, PvdError
 
@@ -23,6 +34,8 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
 )
+export = typer.Typer(help="Sortir les données du livre.", no_args_is_help=True)
+app.add_typer(export, name="export")
 out = Console()
 err = Console(stderr=True)
 
@@ -120,6 +133,15 @@ def verify_everything(
     out.print(verify.summary(findings), highlight=False, soft_wrap=True)
     if any(finding.verdict == verify.DIFFERENT for finding in findings):
         raise typer.Exit(1)
+
+
+@export.command("paquet")
+def export_package(
+    output: Annotated[Path, typer.Option(help="Dossier du paquet.")] = Path("paquet"),
+) -> None:
+    """Écrire le paquet de données ouvertes : CSV, Parquet, GeoJSON, datapackage.json."""
+    report = datapackage.write_package(output)
+    out.print(report.sentence(), highlight=False, soft_wrap=True, markup=False)
 
 
 @app.command("check-site")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
+import numpy as np
 import pandas as pd
 
 __all__ = ["csv_bytes", "neutralised"]
@@ -30,15 +31,16 @@ def neutralised(frame: pd.DataFrame) -> tuple[pd.DataFrame, int]:
     """
     done = frame.copy()
     count = 0
-    for place, name in enumerate(frame.columns):
+    for place in range(frame.shape[1]):
         column = frame.iloc[:, place]
         if not (column.dtype == object or pd.api.types.is_string_dtype(column.dtype)):
             continue
-        cells = [_harmless(cell) if isinstance(cell, str) else cell for cell in column]
-        changed = sum(a is not b and a != b for a, b in zip(cells, column, strict=True))
-        if changed:
-            count += changed
-            done.isetitem(place, pd.Series(cells, index=frame.index, dtype=object, name=name))
+        texts = {cell for cell in column.unique() if isinstance(cell, str)}
+        changes = {text: safe for text in texts if (safe := _harmless(text)) != text}
+        if changes:
+            cells = [changes.get(cell, cell) if isinstance(cell, str) else cell for cell in column]
+            count += sum(isinstance(cell, str) and cell in changes for cell in column)
+            done.isetitem(place, np.array(cells, dtype=object))
     return done, count
 
 
