@@ -22,7 +22,7 @@ import yaml
 
 from utils import __version__, tables
 from utils.catalogue import DATA, Source, load_indicators_catalogue, load_sources
-from utils.errors import TableError
+from utils.errors import TableError, reason
 from utils.formats import counted, number, typographic
 from utils.provenance import repository
 from utils.spreadsheet import csv_bytes, neutralised
@@ -140,7 +140,7 @@ def write_package(folder: Path) -> PackageReport:
             new.rename(folder)
     except OSError as error:
         raise TableError(
-            f"Le paquet ne peut pas être écrit dans {folder} : {error.strerror}.",
+            f"Le paquet ne peut pas être écrit dans {folder} : {reason(error)}.",
             hint="Donnez un autre dossier par --output, ou libérez de la place.",
         ) from error
     return PackageReport(folder, len(files), size, cells)

@@ -6,7 +6,9 @@ line prints its message and its hint, and exits with its ``exit_code`` (2).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import errno
+from collections.abc import Mapping, Sequence
+from typing import Final
 
 from utils.formats import typographic
 
@@ -25,7 +27,24 @@ __all__ = [
     "TownError",
     "TownNotFoundError",
     "UnexpectedContentError",
+    "reason",
 ]
+
+_REASONS: Final[Mapping[int, str]] = {
+    errno.EACCES: "accès refusé",
+    errno.EDQUOT: "quota dépassé",
+    errno.EFBIG: "fichier plus gros que la limite permise",
+    errno.ENOENT: "dossier introuvable",
+    errno.ENOSPC: "plus de place sur le disque",
+    errno.ENOTDIR: "un fichier est là où il faudrait un dossier",
+    errno.EPERM: "accès refusé",
+    errno.EROFS: "disque en lecture seule",
+}
+
+
+def reason(error: OSError) -> str:
+    """Say in French why the system refused to read or write."""
+    return _REASONS.get(error.errno or 0) or error.strerror or type(error).__name__
 
 
 class PvdError(Exception):
