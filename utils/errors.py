@@ -7,6 +7,7 @@ line prints its message and its hint, and exits with its ``exit_code`` (2).
 from __future__ import annotations
 
 import errno
+import re
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -42,6 +43,17 @@ _REASONS: Final[Mapping[int, str]] = {
 }
 
 
+#: Longest message kept, characters.
+LONGEST_MESSAGE: Final = 6000
+
+_CONTROLS: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+
+
+def _printable(text: str) -> str:
+    cut = text if len(text) <= LONGEST_MESSAGE else f"{text[:LONGEST_MESSAGE]}…"
+    return _CONTROLS.sub("\ufffd", cut)
+
+
 def reason(error: OSError) -> str:
     """Say in French why the system refused to read or write."""
     return _REASONS.get(error.errno or 0) or error.strerror or type(error).__name__
@@ -56,12 +68,15 @@ class PvdError(Exception):
         What happened and where, one French sentence.
     hint : str, optional
         What to do next, one French sentence. French spaces are set in both.
+
+    A message may quote a file, hence anything: beyond :data:`LONGEST_MESSAGE` it is cut, and
+    the control characters, which a terminal obeys, are shown as U+FFFD.
     """
 
     exit_code = 2
 
     def __init__(self, message: str, *, hint: str = "") -> None:
-        self.message = typographic(message)
+        self.message = typographic(_printable(message))
         self.hint = typographic(hint)
         super().__init__(self.message)
 

@@ -51,11 +51,20 @@ def _harmless(text: str) -> str:
     return safe
 
 
+def _with_lf(cell: object) -> object:
+    return re.sub("\r\n?", "\n", cell) if isinstance(cell, str) else cell
+
+
 def csv_bytes(frame: pd.DataFrame) -> bytes:
     """Return the CSV of a frame, its texts neutralised.
 
-    UTF-8 without mark, commas, decimal points, ISO dates, LF; a missing value is empty.
+    UTF-8 without mark, commas, decimal points, ISO dates, LF; a missing value is empty. A
+    carriage return within a text becomes LF: alone, it would end the line for most readers.
     """
     safe, _ = neutralised(frame)
+    for place in range(safe.shape[1]):
+        column = safe.iloc[:, place]
+        if any(isinstance(cell, str) and "\r" in cell for cell in column.unique()):
+            safe.isetitem(place, np.array([_with_lf(cell) for cell in column], dtype=object))
     safe.columns = [_harmless(str(name)) for name in safe.columns]
     return safe.to_csv(index=False, lineterminator="\n", date_format="%Y-%m-%d").encode()

@@ -75,6 +75,9 @@ INDICATOR_GROUPS: Final = ("territoire", "equipements", "culture", "energie", "s
 #: Year of the newest municipal population in ``towns``.
 LATEST_POPULATION: Final = 2023
 
+#: Longest text typed that a message quotes, characters.
+LONGEST_QUOTE: Final = 80
+
 _HINT: Final = "Reconstruisez les tables avec « pvd data »."
 
 
@@ -470,7 +473,9 @@ def load_town(query: str) -> pd.Series:
         None has; the message suggests the nearest names.
     """
     towns = _towns()
-    text = query.strip()
+    # Half a character, which a terminal may give, is no letter of a name.
+    text = query.encode("utf-8", "replace").decode().strip()
+    shown = text if len(text) <= LONGEST_QUOTE else f"{text[:LONGEST_QUOTE]}…"
     by_code = towns[towns["code"] == text.upper().zfill(5)]
     if len(by_code) == 1:
         return by_code.iloc[0].copy()
@@ -484,7 +489,7 @@ def load_town(query: str) -> pd.Series:
     if len(found) > 1:
         matches = _labels(found)
         raise TownAmbiguousError(
-            f"Plusieurs communes s’appellent « {text} » : {', '.join(matches)}.",
+            f"Plusieurs communes s’appellent « {shown} » : {', '.join(matches)}.",
             hint=f"Précisez le code ou le département, par exemple"
             f" « {found['name'].iloc[0]} ({found['departement'].iloc[0]}) ».",
             matches=matches,
@@ -492,7 +497,7 @@ def load_town(query: str) -> pd.Series:
     near = difflib.get_close_matches(name, folded.unique(), n=4, cutoff=0.6) if name else []
     suggestions = _labels(towns[folded.isin(near)].head(6))
     raise TownNotFoundError(
-        f"Aucune petite ville du livre ne s’appelle « {text} ».",
+        f"Aucune petite ville du livre ne s’appelle « {shown} ».",
         hint=f"Noms voisins : {', '.join(suggestions)}."
         if suggestions
         else "Le livre couvre les communes de 500 à 30 000 habitants"

@@ -12,6 +12,7 @@ import csv
 import io
 import itertools
 import json
+import math
 import re
 import unicodedata
 import zipfile
@@ -53,7 +54,7 @@ _SMALL_MEMBER_BYTES: Final = 1 << 20
 
 #: Longest part of a parser's message that an error quotes, characters.
 _LONGEST_REASON: Final = 200
-_ESCAPED_SURROGATE: Final = re.compile(rb"\\u[dD][89a-fA-F]")
+_ESCAPED_SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
 
 _SEPARATORS = (";", ",", "|", "\t")
 _LONGEST_HEADER = 2**16
@@ -124,14 +125,23 @@ def read_json(path: Path) -> Any:  # noqa: ANN401 — any JSON
     Raises
     ------
     LayoutError
-        It is not JSON, or holds half a character (lone surrogate).
+        It is not JSON in UTF-8, or holds half a character (lone surrogate) or a number that
+        is not finite.
     """
-    raw = path.read_bytes().removeprefix(b"\xef\xbb\xbf")
     with legible(path.name, "du JSON lisible"):
-        content = json.loads(raw)
-        if _ESCAPED_SURROGATE.search(raw):
+        text = path.read_bytes().decode("utf-8-sig")
+        content = json.loads(text, parse_float=_finite, parse_constant=_finite)
+        if _ESCAPED_SURROGATE.search(text):
             json.dumps(content, ensure_ascii=False).encode()  # fails on half a character
     return content
+
+
+def _finite(text: str) -> float:
+    """Return a number of JSON; one that is infinite or not a number is an error."""
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"« {text} » n’est pas un nombre fini")
+    return number
 
 
 def refuse_bomb(path: Path) -> None:
@@ -367,13 +377,15 @@ def to_numbers(column: pd.Series, *, label: str) -> pd.Series:
     Raises
     ------
     LayoutError
-        A value is neither a number nor blank (statistical secrecy ``s`` counts as blank).
+        A value is neither a number (infinite ones are not) nor blank (statistical secrecy
+        ``s`` counts as blank).
     """
     text = column.astype("str").str.replace(r"[\s\u00a0\u202f]", "", regex=True)
     text = text.str.replace(",", ".", regex=False)
     blank = text.isna() | text.isin(["", "s", "nd", "ns", "NA", "nan", "None"])
     blank |= text.str.startswith("N/A").fillna(False).astype(bool)
     numbers = pd.to_numeric(text.mask(blank), errors="coerce")
+    numbers = numbers.astype("float64").replace([math.inf, -math.inf], math.nan)
     wrong = column[numbers.isna() & ~blank]
     if len(wrong):
         raise LayoutError(
@@ -381,7 +393,7 @@ def to_numbers(column: pd.Series, *, label: str) -> pd.Series:
             f" ({len(wrong)} ligne(s)).",
             hint="Vérifiez le fichier du producteur.",
         )
-    return numbers.astype("float64")
+    return numbers
 
 
 def to_dates(column: pd.Series, *, label: str) -> pd.Series:

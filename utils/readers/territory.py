@@ -47,6 +47,9 @@ _TEXT_OR_NA = pa.Column(str, nullable=True)
 
 _COMMUNE: Final = ["insee_com", "CODGEO", "code_commune", "code_insee", "COM", "code"]
 
+#: No commune has as many inhabitants.
+LARGEST_POPULATION: Final = 100_000_000
+
 #: Kinds of ``decoupage-administratif`` -> ours.
 _KINDS: Final = {
     "commune-actuelle": "commune",
@@ -168,7 +171,7 @@ def read_cog_communes(path: Path) -> pd.DataFrame:
             "departement": frame["departement"].astype("str"),
             "region": frame["region"].astype("str"),
             "zone": frame["zone"].astype("str"),
-            "population": frame["population"].astype("Int64"),
+            "population": _population(frame["population"], label=path.name),
             "former": former.astype("str"),
         }
     )
@@ -192,6 +195,18 @@ def read_cog_communes(path: Path) -> pd.DataFrame:
             hint="Vérifiez le fichier du producteur.",
         )
     return tidy
+
+
+def _population(column: pd.Series, *, label: str) -> pd.Series:
+    """Return a column of inhabitants as whole numbers, missing ones kept."""
+    numbers = to_numbers(column, label=label)
+    wrong = column[numbers.notna() & ((numbers % 1 != 0) | (numbers.abs() > LARGEST_POPULATION))]
+    if len(wrong):
+        raise LayoutError(
+            f"Dans {label}, population impossible : « {str(wrong.iloc[0])[:40]} ».",
+            hint="Vérifiez le fichier du producteur.",
+        )
+    return numbers.astype("Int64")
 
 
 def read_cog_departements(path: Path) -> pd.DataFrame:
