@@ -5,7 +5,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: book pdf test check data lab relire sbom doctor bench lock clean venv
+.PHONY: book pdf test check verify data lab relire sbom doctor bench lock clean venv
 
 book: venv  ## construit le livre dans _book/
 	$(BIN)/pvd book
@@ -21,6 +21,9 @@ test: venv  ## toute la suite : style, types, tests
 
 check: venv  ## regarde les pages construites dans un vrai navigateur
 	$(BIN)/pvd check-site
+
+verify: venv  ## recalcule tout, et dit figure par figure ce qui diffère du livre construit
+	$(BIN)/pvd verify
 
 data: venv  ## reconstruit les tables embarquées à partir des sources
 	$(BIN)/pvd data

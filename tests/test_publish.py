@@ -68,7 +68,9 @@ def published(pair, **changes):
 
 def test_markdown_is_a_quarto_figure_with_its_caption_last(figure_and_frame):
     block = published(figure_and_frame, note="Types : 2 *choisis*", geography="géographie 2018")
-    lines = [line for line in str(block).split("\n") if line]
+    figure, _, origin = str(block).partition('\n\n::: {.content-visible when-format="html"}')
+    lines = [line for line in figure.split("\n") if line]
+    assert "D’où vient cette figure\u202f?" in origin
     assert lines[0] == "::: {#fig-commerces-gourdon}"
     assert lines[-1] == ":::"
     assert lines[-2] == 'Commerces à Gourdon\u00a0: \\"tous\\" \\[types\\].'
@@ -221,7 +223,9 @@ def test_table_in_french(house):
     block = publish.publish_table(
         frame, id="essai", caption="Un tableau", sources=["bpe_2018"], decimals={"Taux": 1}
     )
-    lines = str(block).split("\n")
+    table, _, origin = str(block).partition('\n\n::: {.content-visible when-format="html"}')
+    assert "D’où vient ce tableau\u202f?" in origin
+    lines = table.split("\n")
     assert lines[0] == "::: {#tbl-essai}"
     assert lines[2] == "| Ville | année | Habitants | Taux | PVD | Signature |"
     assert re.fullmatch(r"\|:-+\|-+:\|-+:\|-+:\|:-+\|:-+\|", lines[3])

@@ -24,6 +24,7 @@ import yaml
 from utils import preview
 from utils.errors import BookError
 from utils.formats import counted, typographic
+from utils.reproducibility import REPORT, write_site_report
 from utils.sitecheck import check_site, pages_of
 from utils.sources import is_offline
 from utils.stories.catalogue_pages import data_date
@@ -241,6 +242,7 @@ def _stage(root: Path) -> Iterator[Path]:
         copy = Path(one) / "sources"
         shutil.copytree(root, copy, ignore=_left_out, symlinks=True)
         (copy / "figures").mkdir()
+        (copy / REPORT).touch()  # pages link to it; it is written last
         _write_variables(root, copy)
         yield copy
 
@@ -296,6 +298,7 @@ def build_book(root: Path, *, output: Path, progress: Progress | None = None) ->
             preview.build_preview(copy, site, progress=progress)
         else:
             faults = _render(copy, site, quarto, root / "build" / "quarto.log", progress)
+        write_site_report(site, root)
         if faults := [*faults, *check_site(site)]:
             raise _faulty(faults)
         pages = len(pages_of(site))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import tempfile
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +11,20 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from utils import __version__, book, build, doctor, links, prose, sitecheck, sources, tables
+from utils import (
+    __version__,
+    book,
+    build,
+    changes,
+    datapackage,
+    doctor,
+    links,
+    prose,
+    sitecheck,
+    sources,
+    tables,
+    verify,
+)
 from utils.catalogue import load_sources
 from utils.errors import BookError, PvdError
 
@@ -22,6 +36,8 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
 )
+export = typer.Typer(help="Sortir les données du livre.", no_args_is_help=True)
+app.add_typer(export, name="export")
 out = Console()
 err = Console(stderr=True)
 
@@ -31,11 +47,24 @@ def data(
     only: Annotated[
         list[str] | None, typer.Option("--table", help="Ne reconstruire que cette table.")
     ] = None,
+    diff: Annotated[
+        bool, typer.Option("--diff", help="Dire ensuite ce qui a bougé, en Markdown.")
+    ] = False,
+    output: Annotated[
+        Path | None, typer.Option(help="Avec --diff : fichier du rapport, au lieu de l’écran.")
+    ] = None,
 ) -> None:
     """Reconstruire les tables embarquées à partir des sources."""
-    report = build.build_tables(
-        only=only or (), progress=lambda name: err.print(f"Table {name}…", highlight=False)
-    )
+    with tempfile.TemporaryDirectory(prefix="pvd-avant-") as before:
+        reference = changes.keep_committed(tables.TABLES, Path(before)) if diff else ""
+        report = build.build_tables(
+            only=only or (), progress=lambda name: err.print(f"Table {name}…", highlight=False)
+        )
+        moved = changes.report(Path(before), tables.TABLES, reference=reference) if diff else ""
+    if output and diff:
+        output.write_text(moved, encoding="utf-8")
+    elif diff:
+        typer.echo(moved)
     for name in report.written:
         out.print(f"{name} : réécrite.")
     for name in report.unchanged:
@@ -93,6 +122,41 @@ def build_the_pdf(
         ROOT, output=output, progress=lambda page: err.print(f"Page {page}…", highlight=False)
     )
     out.print(f"Le PDF est construit : {path}", highlight=False, soft_wrap=True)
+
+
+@app.command("verify")
+def verify_everything(
+    site: Annotated[
+        str, typer.Option(help="Dossier ou adresse d’un livre publié, avec quoi comparer.")
+    ] = str(ROOT / "_book"),
+    from_sources: Annotated[
+        bool,
+        typer.Option(
+            "--sources/--no-sources",
+            help="Recalculer d’abord les tables depuis les fichiers que l’on peut obtenir.",
+        ),
+    ] = True,
+) -> None:
+    """Recalculer, et dire table par table et figure par figure ce qui diffère."""
+    findings = verify.verify(
+        ROOT,
+        site,
+        from_sources=from_sources,
+        tell=lambda line: out.print(line, highlight=False, markup=False, soft_wrap=True),
+        progress=lambda line: err.print(line, highlight=False),
+    )
+    out.print(verify.summary(findings), highlight=False, soft_wrap=True)
+    if any(finding.verdict == verify.DIFFERENT for finding in findings):
+        raise typer.Exit(1)
+
+
+@export.command("paquet")
+def export_package(
+    output: Annotated[Path, typer.Option(help="Dossier du paquet.")] = Path("paquet"),
+) -> None:
+    """Écrire le paquet de données ouvertes : CSV, Parquet, GeoJSON, datapackage.json."""
+    report = datapackage.write_package(output)
+    out.print(report.sentence(), highlight=False, soft_wrap=True, markup=False)
 
 
 @app.command("check-site")

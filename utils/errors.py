@@ -6,7 +6,10 @@ line prints its message and its hint, and exits with its ``exit_code`` (2).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import errno
+import re
+from collections.abc import Mapping, Sequence
+from typing import Final
 
 from utils.formats import typographic
 
@@ -25,7 +28,35 @@ __all__ = [
     "TownError",
     "TownNotFoundError",
     "UnexpectedContentError",
+    "reason",
 ]
+
+_REASONS: Final[Mapping[int, str]] = {
+    errno.EACCES: "accès refusé",
+    errno.EDQUOT: "quota dépassé",
+    errno.EFBIG: "fichier plus gros que la limite permise",
+    errno.ENOENT: "dossier introuvable",
+    errno.ENOSPC: "plus de place sur le disque",
+    errno.ENOTDIR: "un fichier est là où il faudrait un dossier",
+    errno.EPERM: "accès refusé",
+    errno.EROFS: "disque en lecture seule",
+}
+
+
+#: Longest message kept, characters.
+LONGEST_MESSAGE: Final = 6000
+
+_CONTROLS: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+
+
+def _printable(text: str) -> str:
+    cut = text if len(text) <= LONGEST_MESSAGE else f"{text[:LONGEST_MESSAGE]}…"
+    return _CONTROLS.sub("\ufffd", cut)
+
+
+def reason(error: OSError) -> str:
+    """Say in French why the system refused to read or write."""
+    return _REASONS.get(error.errno or 0) or error.strerror or type(error).__name__
 
 
 class PvdError(Exception):
@@ -37,12 +68,15 @@ class PvdError(Exception):
         What happened and where, one French sentence.
     hint : str, optional
         What to do next, one French sentence. French spaces are set in both.
+
+    A message may quote a file, hence anything: beyond :data:`LONGEST_MESSAGE` it is cut, and
+    the control characters, which a terminal obeys, are shown as U+FFFD.
     """
 
     exit_code = 2
 
     def __init__(self, message: str, *, hint: str = "") -> None:
-        self.message = typographic(message)
+        self.message = typographic(_printable(message))
         self.hint = typographic(hint)
         super().__init__(self.message)
 

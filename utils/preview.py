@@ -19,6 +19,7 @@ import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
+from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
@@ -31,7 +32,7 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 from utils.errors import BookError
 from utils.formats import NBSP, typographic
 
-__all__ = ["BANNER", "build_preview"]
+__all__ = ["BANNER", "build_preview", "execute_chapters"]
 
 BANNER: Final = typographic(
     "Aperçu : ce n’est pas le vrai livre. Quarto manque sur la machine qui l’a construit ; les"
@@ -163,6 +164,46 @@ def _chapters(chapters: Sequence[Any], part: str) -> Iterator[_Page]:
 # -- execution -------------------------------------------------------------------------
 
 
+def execute_chapters(
+    root: Path,
+    figures: Path,
+    *,
+    environment: Mapping[str, str] | None = None,
+    progress: Callable[[str], None] | None = None,
+) -> dict[str, str]:
+    """Execute the chapters for what they publish, and build no page.
+
+    Parameters
+    ----------
+    root : Path
+        Folder of ``_quarto.yml``; nothing is written there.
+    figures : Path
+        Folder in which the cells publish.
+    environment : mapping, optional
+        Variables added to those of the kernels.
+    progress : callable, optional
+        Told the source of each chapter as it begins.
+
+    Returns
+    -------
+    dict
+        Name of each chapter that fails -> why, one French sentence; the others go on.
+    """
+    config = yaml.safe_load((root / "_quarto.yml").read_text(encoding="utf-8"))
+    failed: dict[str, str] = {}
+    for page in _pages(root, config["book"]["chapters"]):
+        notebook = _notebook(root / page.source)
+        if not any(cell.cell_type == "code" for cell in notebook.cells):
+            continue
+        if progress:
+            progress(str(page.source))
+        try:
+            _execute(notebook, root / page.source, figures, environment or {})
+        except BookError as error:
+            failed[page.source.name] = error.message
+    return failed
+
+
 def _notebook(path: Path) -> nbformat.NotebookNode:
     """Read a chapter as a notebook, its prose and its Python cells in order."""
     if not path.is_file():
@@ -207,9 +248,14 @@ def _options(source: str) -> dict[str, Any]:
     return yaml.safe_load("\n".join(_OPTION.findall(source))) or {}
 
 
-def _execute(notebook: nbformat.NotebookNode, path: Path, figures: Path) -> None:
+def _execute(
+    notebook: nbformat.NotebookNode,
+    path: Path,
+    figures: Path,
+    environment: Mapping[str, str] = MappingProxyType({}),
+) -> None:
     """Run the cells in the folder of the chapter, as Quarto does."""
-    known = {"PVD_DOCUMENT": path.name, "PVD_FIGURES_DIR": str(figures)}
+    known = {"PVD_DOCUMENT": path.name, "PVD_FIGURES_DIR": str(figures), **environment}
     client = NotebookClient(
         notebook,
         timeout=CELL_LIMIT_S,
@@ -554,6 +600,7 @@ figcaption { font-size: .95rem; }
 img, svg { max-width: 100%; height: auto; }
 pre { overflow-x: auto; padding: .6rem; background: var(--code); }
 summary { cursor: pointer; }
+.preuve { font-size: .85rem; overflow-wrap: anywhere; }
 .tableau { overflow-x: auto; max-width: 100%; }
 table { border-collapse: collapse; }
 th, td { padding: .2rem .6rem; border-bottom: 1px solid var(--trait); text-align: left;
@@ -565,7 +612,7 @@ main > p, main li, td { overflow-wrap: break-word; }
 footer { max-width: 72rem; margin: 0 auto; padding: 1rem; border-top: 1px solid var(--trait);
   font-size: .85rem; }
 @media (max-width: 60rem) { .sommaire { flex-basis: 100%; } }
-@media print { .apercu, .sommaire, .suite, details.code-fold { display: none; } }
+@media print { .apercu, .sommaire, .suite, .code-fold, .preuve { display: none; } }
 """
 
 

@@ -7,7 +7,8 @@ of the project whatever the current one, and ignored by git; ``PVD_FIGURES_DIR``
 
 The CSV is UTF-8 without BOM, comma-separated, with decimal points and LF line ends: what
 ``pandas.read_csv`` and every statistics tool read without an option. A French spreadsheet
-opens it by its import dialogue.
+opens it by its import dialogue. A text that a spreadsheet would run as a formula has an
+apostrophe in front (:mod:`utils.spreadsheet`).
 """
 
 from __future__ import annotations
@@ -39,6 +40,8 @@ from utils.formats import (
     typographic,
     year,
 )
+from utils.provenance import makers, proof, running_cell, source_checksums
+from utils.spreadsheet import csv_bytes
 from utils.style import WIDTH_IN, render
 
 __all__ = [
@@ -174,7 +177,7 @@ def _write(path: Path, content: bytes) -> None:
 def _csv(frame: pd.DataFrame) -> bytes:
     """Return the CSV of a drawn frame (geometries left out)."""
     plain = frame.drop(columns=[c for c in frame.columns if str(frame[c].dtype) == "geometry"])
-    return plain.to_csv(index=False, lineterminator="\n", date_format="%Y-%m-%d").encode()
+    return csv_bytes(plain)
 
 
 def _document() -> str:
@@ -236,6 +239,7 @@ def _checked(figure_id: str, caption: str, alt: str | None) -> None:
 def _entry(
     frame: pd.DataFrame,
     *,
+    id: str,  # noqa: A002
     kind: str,
     caption: str,
     sources: Sequence[str],
@@ -243,6 +247,8 @@ def _entry(
     notes: Sequence[str],
 ) -> dict[str, Any]:
     found = {source_id: _source(source_id) for source_id in dict.fromkeys(sources)}
+    document = _document()
+    cell = running_cell(document)
     return {
         "kind": kind,
         "title": typographic(caption),
@@ -253,13 +259,16 @@ def _entry(
                 "attribution": one.attribution,
                 "licence": one.licence,
                 "vintage": str(one.vintage),
+                "sha256": source_checksums(source_id),
             }
             for source_id, one in found.items()
         ],
         "tables": list(tables),
         "notes": list(notes),
         "function": str(frame.attrs.get("function", "")),
-        "notebook": _document(),
+        "made_by": makers(cell.text, id) if cell else "",
+        "notebook": document,
+        "cell": {"rank": cell.rank, "text": cell.text} if cell else None,
     }
 
 
@@ -324,7 +333,7 @@ def publish(
     image, csv = folder / f"{id}.{suffix}", folder / f"{id}.csv"
     notes = [one for one in (note, *frame.attrs.get("notes", [])) if one]
     entry = _entry(
-        frame, kind="figure", caption=caption, sources=sources, tables=tables, notes=notes
+        frame, id=id, kind="figure", caption=caption, sources=sources, tables=tables, notes=notes
     )
     entry["alt"] = typographic(alt)
     _keep(folder, id, entry, {"image": (image.name, content), "csv": (csv.name, _csv(frame))})
@@ -333,11 +342,12 @@ def publish(
     width = round(WIDTH_IN * CSS_PX_AN_INCH)
     picture = f'![]({_relative(image)}){{fig-alt="{_attribute(alt)}" width="{width}"}}'
     under = _under(frame, csv, source, notes)
-    return _block(f"fig-{id}", [picture, *under, _sentence(_markdown(caption))])
+    return _block(f"fig-{id}", [picture, *under, _sentence(_markdown(caption))], entry)
 
 
-def _block(identifier: str, paragraphs: Sequence[str]) -> MarkdownBlock:
-    return MarkdownBlock("\n\n".join([f"::: {{#{identifier}}}", *paragraphs, ":::"]) + "\n")
+def _block(identifier: str, paragraphs: Sequence[str], entry: Mapping[str, Any]) -> MarkdownBlock:
+    """Return the numbered block, then where it comes from, folded."""
+    return MarkdownBlock("\n\n".join([f"::: {{#{identifier}}}", *paragraphs, ":::", proof(entry)]))
 
 
 # -- tables ----------------------------------------------------------------------------
@@ -416,11 +426,11 @@ def publish_table(
     csv = folder / f"{id}.csv"
     notes = [one for one in (note, *frame.attrs.get("notes", [])) if one]
     entry = _entry(
-        frame, kind="table", caption=caption, sources=sources, tables=tables, notes=notes
+        frame, id=id, kind="table", caption=caption, sources=sources, tables=tables, notes=notes
     )
     _keep(folder, id, entry, {"csv": (csv.name, _csv(frame))})
     under = _under(frame, csv, source, notes)
-    return _block(f"tbl-{id}", ["\n".join(lines), *under, _sentence(_markdown(caption))])
+    return _block(f"tbl-{id}", ["\n".join(lines), *under, _sentence(_markdown(caption))], entry)
 
 
 # -- alternative texts -----------------------------------------------------------------

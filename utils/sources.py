@@ -43,6 +43,7 @@ from utils.errors import (
     OfflineError,
     SourceError,
     UnexpectedContentError,
+    reason,
 )
 
 __all__ = [
@@ -379,7 +380,7 @@ class _Getter:
     def _unwritable(self, error: OSError) -> SourceError:
         return SourceError(
             f"« {self.wanted.id} » ne peut pas être écrit dans le cache {self.folder} :"
-            f" {error.strerror or type(error).__name__}.",
+            f" {reason(error)}.",
             hint="Libérez de la place, ou choisissez un autre dossier par PVD_CACHE.",
         )
 

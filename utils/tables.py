@@ -11,7 +11,8 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
@@ -26,7 +27,13 @@ from numpy.typing import NDArray
 
 from utils.catalogue import DATA, load_indicators_catalogue
 from utils.communes import fold_name
-from utils.errors import CatalogueError, TableError, TownAmbiguousError, TownNotFoundError
+from utils.errors import (
+    CatalogueError,
+    TableError,
+    TownAmbiguousError,
+    TownNotFoundError,
+    reason,
+)
 from utils.peers import ROLE, VARIABLES
 
 __all__ = [
@@ -68,6 +75,9 @@ INDICATOR_GROUPS: Final = ("territoire", "equipements", "culture", "energie", "s
 #: Year of the newest municipal population in ``towns``.
 LATEST_POPULATION: Final = 2023
 
+#: Longest text typed that a message quotes, characters.
+LONGEST_QUOTE: Final = 80
+
 _HINT: Final = "Reconstruisez les tables avec « pvd data »."
 
 
@@ -80,10 +90,30 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _replace(path: Path, temporary: Path) -> None:
-    with temporary.open("rb") as stream:
-        os.fsync(stream.fileno())
-    temporary.replace(path)
+@contextmanager
+def _written(path: Path) -> Iterator[Path]:
+    """Give a temporary path, which takes the place of ``path`` once it is written whole.
+
+    Raises
+    ------
+    TableError
+        The disk is full, or the folder cannot be written; ``path`` is as it was.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        with temporary.open("rb") as stream:
+            os.fsync(stream.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        raise TableError(
+            f"{path.name} ne peut pas être écrit dans {path.parent} : {reason(error)}.",
+            hint="Libérez de la place, ou vérifiez les droits sur ce dossier.",
+        ) from error
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def write_parquet(frame: pd.DataFrame, path: Path) -> None:
@@ -92,9 +122,7 @@ def write_parquet(frame: pd.DataFrame, path: Path) -> None:
     No index, no pandas metadata, dictionary encoding, zstd. A frame with geometries is
     written as GeoParquet (WKB, EPSG:4326 in its metadata).
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
+    with _written(path) as temporary:
         if isinstance(frame, gpd.GeoDataFrame):
             frame.to_parquet(temporary, index=False, compression="zstd")
         else:
@@ -108,20 +136,13 @@ def write_parquet(frame: pd.DataFrame, path: Path) -> None:
                 data_page_size=16 * 1024**2,  # one page a column: the codes repeat,
                 max_rows_per_page=5_000_000,  # so a page that holds all is a third of the size
             )
-        _replace(path, temporary)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def write_json(content: Mapping[str, Any], path: Path) -> None:
     """Write sorted, indented JSON, atomically."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        text = json.dumps(content, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
+    text = json.dumps(content, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
+    with _written(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
-        _replace(path, temporary)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 # --------------------------------------------------------------------------- manifest
@@ -134,8 +155,10 @@ def load_manifest(folder: Path = TABLES) -> dict[str, Any]:
         content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise TableError(f"Le manifeste {path} n’existe pas.", hint=_HINT) from error
-    except json.JSONDecodeError as error:
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise TableError(f"Le manifeste {path} est illisible : {error}.", hint=_HINT) from error
+    if not isinstance(content, dict) or not isinstance(content.get("tables"), dict):
+        raise TableError(f"Le manifeste {path} ne décrit aucune table.", hint=_HINT)
     return content
 
 
@@ -155,7 +178,20 @@ def _path(name: str) -> Path:
     path = TABLES / f"{name}.parquet"
     if not path.is_file():
         raise TableError(f"La table embarquée {name} manque ({path}).", hint=_HINT)
+    _check_intact(path, path.stat().st_mtime_ns)
     return path
+
+
+@lru_cache(maxsize=64)
+def _check_intact(path: Path, _changed_ns: int) -> None:
+    """Refuse a table that is not, to the byte, that of the manifest: damaged or half built."""
+    entry = load_manifest(path.parent)["tables"].get(path.stem)
+    if entry and file_sha256(path) != entry["sha256"]:
+        raise TableError(
+            f"La table embarquée {path.stem} est abîmée : ce n’est pas celle du manifeste.",
+            hint="Reprenez la table versionnée (git checkout data/tables), ou reconstruisez-la"
+            " avec « pvd data ».",
+        )
 
 
 # --------------------------------------------------------------------------- loading
@@ -437,7 +473,9 @@ def load_town(query: str) -> pd.Series:
         None has; the message suggests the nearest names.
     """
     towns = _towns()
-    text = query.strip()
+    # Half a character, which a terminal may give, is no letter of a name.
+    text = query.encode("utf-8", "replace").decode().strip()
+    shown = text if len(text) <= LONGEST_QUOTE else f"{text[:LONGEST_QUOTE]}…"
     by_code = towns[towns["code"] == text.upper().zfill(5)]
     if len(by_code) == 1:
         return by_code.iloc[0].copy()
@@ -451,7 +489,7 @@ def load_town(query: str) -> pd.Series:
     if len(found) > 1:
         matches = _labels(found)
         raise TownAmbiguousError(
-            f"Plusieurs communes s’appellent « {text} » : {', '.join(matches)}.",
+            f"Plusieurs communes s’appellent « {shown} » : {', '.join(matches)}.",
             hint=f"Précisez le code ou le département, par exemple"
             f" « {found['name'].iloc[0]} ({found['departement'].iloc[0]}) ».",
             matches=matches,
@@ -459,7 +497,7 @@ def load_town(query: str) -> pd.Series:
     near = difflib.get_close_matches(name, folded.unique(), n=4, cutoff=0.6) if name else []
     suggestions = _labels(towns[folded.isin(near)].head(6))
     raise TownNotFoundError(
-        f"Aucune petite ville du livre ne s’appelle « {text} ».",
+        f"Aucune petite ville du livre ne s’appelle « {shown} ».",
         hint=f"Noms voisins : {', '.join(suggestions)}."
         if suggestions
         else "Le livre couvre les communes de 500 à 30 000 habitants"

@@ -9,19 +9,23 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 import pandas as pd
+from filelock import FileLock, Timeout
 
 from utils import __version__, communes, sources, tables
 from utils.build import care, commerce, culture, energy, territory
 from utils.build.commerce import SIGNS, refresh_brands
 from utils.build.workshop import Asked, Builder, Method, Workshop, complete, universe
 from utils.catalogue import DATA, load_indicators_catalogue
-from utils.errors import LayoutError, SourceError
+from utils.errors import LayoutError, SourceError, TableError, reason
 
 __all__ = [
     "BUILDERS",
@@ -100,6 +104,9 @@ BUILDERS: Final[Mapping[str, Builder]] = {
     **{f"indicators_{group}": _indicator_builder(group) for group in tables.INDICATOR_GROUPS},
 }
 
+#: How the name of the folder of new tables begins, while they are built.
+_STAGING: Final = ".nouvelles-"
+
 _STATUSES: Final = ("ok", "zero", "absent", "secret")
 
 
@@ -142,13 +149,32 @@ def build_tables(
     BuildReport
         A table whose source cannot be had, or has not the expected layout, is in
         ``failed`` with the reason, and its old file is untouched.
+
+    Raises
+    ------
+    TableError
+        The folder cannot be written, or another process builds there; every table is then
+        as it was.
     """
+    with _sole_builder(folder), _staging(folder) as staging:
+        return _build(fetch, folder, only, progress, staging)
+
+
+def _build(
+    fetch: Callable[[str], Path],
+    folder: Path,
+    only: Sequence[str],
+    progress: Callable[[str], None],
+    staging: Path,
+) -> BuildReport:
+    """Build the tables aside, then put them in their places with the manifest, all at once."""
     report = BuildReport()
-    shop = Workshop(fetch)
-    manifest_path = folder / "manifest.json"
     entries: dict[str, Any] = {}
-    if manifest_path.is_file():
+    if (folder / "manifest.json").is_file():
         entries = dict(tables.load_manifest(folder)["tables"])
+    shop = Workshop(
+        fetch, {one["id"]: one for entry in entries.values() for one in entry["sources"]}
+    )
     entries = {name: entry for name, entry in entries.items() if name in BUILDERS}
     for name, builder in BUILDERS.items():
         if only and name not in only:
@@ -161,15 +187,60 @@ def build_tables(
         except (SourceError, LayoutError) as error:
             report.failed[name] = str(error)
             continue
-        path = folder / f"{name}.parquet"
-        before = tables.file_sha256(path) if path.is_file() else ""
-        tables.write_parquet(frame, path)
-        after = tables.file_sha256(path)
+        new, old = staging / f"{name}.parquet", folder / f"{name}.parquet"
+        tables.write_parquet(frame, new)
+        before = tables.file_sha256(old) if old.is_file() else ""
+        after = tables.file_sha256(new)
         (report.unchanged if before == after else report.written).append(name)
-        entries[name] = _entry(name, frame, after, path.stat().st_size, shop)
+        entries[name] = _entry(name, frame, after, new.stat().st_size, shop)
     if report.written or report.unchanged:
-        tables.write_json({"version": 1, "tables": entries}, manifest_path)
+        tables.write_json({"version": 1, "tables": entries}, staging / "manifest.json")
+        for name in report.written:
+            (staging / f"{name}.parquet").replace(folder / f"{name}.parquet")
+        (staging / "manifest.json").replace(folder / "manifest.json")
     return report
+
+
+@contextmanager
+def _sole_builder(folder: Path) -> Iterator[None]:
+    """Refuse to build where another process does; one that was killed holds nothing."""
+    lock = FileLock(folder.parent / f".{folder.name}.lock", blocking=False)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except Timeout as error:
+        raise TableError(
+            f"Une autre commande reconstruit déjà les tables de {folder}.",
+            hint="Attendez qu’elle finisse, puis recommencez.",
+        ) from error
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def _staging(folder: Path) -> Iterator[Path]:
+    """Give a folder beside the tables for the new ones; nothing of it stays.
+
+    What a build that was killed left is removed first.
+    """
+    try:
+        for left in folder.glob(f"{_STAGING}*"):
+            shutil.rmtree(left)
+        with tempfile.TemporaryDirectory(dir=folder, prefix=_STAGING) as staging:
+            yield Path(staging)
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+
+
+def _unwritable(folder: Path, error: OSError) -> TableError:
+    return TableError(
+        f"Les tables ne peuvent pas être écrites dans {folder} : {reason(error)}.",
+        hint="Libérez de la place, ou vérifiez les droits sur ce dossier.",
+    )
 
 
 def _entry(

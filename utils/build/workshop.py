@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
 import geopandas as gpd
@@ -13,7 +14,7 @@ import pandas as pd
 
 from utils import communes, tables, territory
 from utils.catalogue import Indicator, load_sources
-from utils.errors import LayoutError, SourceError
+from utils.errors import LayoutError, SourceError, reason
 from utils.readers import READERS, people
 
 __all__ = [
@@ -57,10 +58,17 @@ class Workshop:
     ----------
     fetch : callable
         Source id -> path of its file (:func:`utils.sources.fetch`).
+    before : mapping, optional
+        Source id -> what the last tables drew from it: its ``vintage`` and ``sha256``.
     """
 
-    def __init__(self, fetch: Callable[[str], Path]) -> None:
+    def __init__(
+        self,
+        fetch: Callable[[str], Path],
+        before: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
+    ) -> None:
         self._fetch = fetch
+        self._before = before
         self._kept: dict[str, Any] = {}
         self._paths: dict[str, Path] = {}
         self._sha256: dict[str, str] = {}
@@ -80,8 +88,38 @@ class Workshop:
             except SourceError as error:
                 self._failed[source] = error
                 raise
-            self._sha256[source] = tables.file_sha256(self._paths[source])
+            self._sha256[source] = self._digest(source)
+            self._refuse_yesterday(source)
         return self._paths[source]
+
+    def _digest(self, source: str) -> str:
+        path = self._paths[source]
+        try:
+            return tables.file_sha256(path)
+        except OSError as error:
+            del self._paths[source]
+            raise SourceError(
+                f"Le fichier de « {source} » ne se lit pas ({path.name}) : {reason(error)}.",
+                hint="Vérifiez les droits sur le miroir ou le cache.",
+            ) from error
+
+    def _refuse_yesterday(self, source: str) -> None:
+        """Refuse the file of the last vintage under the name of a new one.
+
+        The catalogue may vouch for the file by its checksum: only its vintage was corrected.
+        """
+        known, entry = self._before.get(source), load_sources()[source]
+        digest = self._sha256[source]
+        if known is None or digest in {entry.sha256, ""} or digest != known["sha256"]:
+            return
+        if str(entry.vintage) != known["vintage"]:
+            error = SourceError(
+                f"« {source} » est annoncé au millésime {entry.vintage}, mais son fichier est, à"
+                f" l’octet, celui du millésime {known['vintage']}.",
+                hint="Le producteur n’a sans doute pas encore mis le nouveau fichier en ligne.",
+            )
+            self._failed[source] = error
+            raise error
 
     def once(self, key: str, compute: Callable[[], _Kept]) -> _Kept:
         """Return what ``compute`` gave the first time that ``key`` was asked."""

@@ -11,15 +11,20 @@ from __future__ import annotations
 import csv
 import io
 import itertools
+import json
+import math
 import re
 import unicodedata
 import zipfile
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, Final
 
 import pandas as pd
 import pandera.pandas as pa
+import pyarrow
 from pandera.errors import SchemaError, SchemaErrors
 
 from utils.errors import ArchiveError, LayoutError
@@ -29,9 +34,11 @@ __all__ = [
     "check",
     "column_names",
     "fold",
+    "legible",
     "read_archive_member",
     "read_csv",
-    "read_json_bytes",
+    "read_json",
+    "refuse_bomb",
     "select",
     "to_bool",
     "to_dates",
@@ -40,6 +47,14 @@ __all__ = [
 
 #: Largest archive member that a reader accepts to open, in bytes (BPE, 229 types: 150 MB).
 MAX_MEMBER_BYTES = 4 * 1024**3
+#: Largest ratio of decompression of a member; the official archives are below 100.
+MAX_RATIO: Final = 400
+#: A member smaller than this may be compressed as much as it can, bytes.
+_SMALL_MEMBER_BYTES: Final = 1 << 20
+
+#: Longest part of a parser's message that an error quotes, characters.
+_LONGEST_REASON: Final = 200
+_ESCAPED_SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
 
 _SEPARATORS = (";", ",", "|", "\t")
 _LONGEST_HEADER = 2**16
@@ -58,9 +73,111 @@ def fold(text: str) -> str:
     return re.sub(r"[^a-z0-9]", "", plain.lower())
 
 
-def read_json_bytes(path: Path) -> bytes:
-    """Return the content of a JSON file without its byte order mark."""
-    return path.read_bytes().removeprefix(b"\xef\xbb\xbf")
+#: What the parsers of CSV, JSON, workbooks, archives and Parquet raise on a damaged file.
+#: (``SyntaxError`` is the base of the errors of the XML parsers.)
+_PARSER_ERRORS: Final = (
+    pyarrow.ArrowException,
+    zipfile.BadZipFile,
+    zlib.error,
+    csv.Error,
+    EOFError,
+    KeyError,
+    MemoryError,
+    OSError,
+    OverflowError,
+    RuntimeError,  # of recursion, and of the drivers of maps
+    SyntaxError,
+    ValueError,
+)
+
+
+@contextmanager
+def legible(label: str, what: str = "un fichier lisible") -> Iterator[None]:
+    """Turn what a parser raises about a damaged or hostile file into a sentence.
+
+    Put it around the call of the parser only: elsewhere these errors are faults of ours.
+
+    Parameters
+    ----------
+    label : str
+        Name of the file.
+    what : str
+        What it should be: ``"du JSON lisible"``.
+
+    Raises
+    ------
+    LayoutError
+        The parser failed.
+    """
+    try:
+        yield
+    except _PARSER_ERRORS as error:
+        first = (str(error) or type(error).__name__).splitlines()[0][:_LONGEST_REASON]
+        raise LayoutError(
+            f"{label} n’est pas {what} : {first}.",
+            hint="Téléchargez-le de nouveau (pvd data).",
+        ) from error
+
+
+def read_json(path: Path) -> Any:  # noqa: ANN401 — any JSON
+    """Return the content of a JSON file, with or without a byte order mark.
+
+    Raises
+    ------
+    LayoutError
+        It is not JSON in UTF-8, or holds half a character (lone surrogate) or a number that
+        is not finite.
+    """
+    with legible(path.name, "du JSON lisible"):
+        text = path.read_bytes().decode("utf-8-sig")
+        content = json.loads(text, parse_float=_finite, parse_constant=_finite)
+        if _ESCAPED_SURROGATE.search(text):
+            json.dumps(content, ensure_ascii=False).encode()  # fails on half a character
+    return content
+
+
+def _finite(text: str) -> float:
+    """Return a number of JSON; one that is infinite or not a number is an error."""
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"« {text} » n’est pas un nombre fini")
+    return number
+
+
+def refuse_bomb(path: Path) -> None:
+    """Refuse an archive or a workbook that would swell beyond reason once open.
+
+    Raises
+    ------
+    ArchiveError
+        Its members are larger than :data:`MAX_MEMBER_BYTES` in all, or one of them more
+        than :data:`MAX_RATIO` times its compressed size.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = archive.infolist()
+    except (zipfile.BadZipFile, EOFError, ValueError) as error:
+        raise ArchiveError(
+            f"L’archive {path.name} est illisible : {error}.",
+            hint="Supprimez-la du cache et téléchargez-la de nouveau.",
+        ) from error
+    _refuse_swelling(members, path.name)
+
+
+def _refuse_swelling(members: Sequence[zipfile.ZipInfo], label: str) -> None:
+    total = sum(member.file_size for member in members)
+    swollen = [
+        member
+        for member in members
+        if member.file_size > _SMALL_MEMBER_BYTES
+        and member.file_size > MAX_RATIO * max(member.compress_size, 1)
+    ]
+    if total > MAX_MEMBER_BYTES or swollen:
+        name = (swollen or sorted(members, key=lambda one: -one.file_size))[0].filename
+        raise ArchiveError(
+            f"Le fichier {name} de l’archive {label} est anormalement gros.",
+            hint="Vérifiez que l’archive est bien celle du producteur.",
+        )
 
 
 def read_archive_member(path: Path, pattern: str) -> bytes:
@@ -76,8 +193,8 @@ def read_archive_member(path: Path, pattern: str) -> bytes:
     Raises
     ------
     ArchiveError
-        The archive is corrupt, has no such member or several, or the member says it is
-        larger than :data:`MAX_MEMBER_BYTES`.
+        The archive is corrupt, has no such member or several, or the member would swell
+        beyond reason (:func:`refuse_bomb`).
     """
     try:
         with zipfile.ZipFile(path) as archive:
@@ -93,12 +210,7 @@ def read_archive_member(path: Path, pattern: str) -> bytes:
                     f" et un seul ; fichiers trouvés : {found}.",
                     hint="Vérifiez que l’archive est bien celle du producteur.",
                 )
-            if members[0].file_size > MAX_MEMBER_BYTES:
-                raise ArchiveError(
-                    f"Le fichier {members[0].filename} de l’archive {path.name} est"
-                    " anormalement gros.",
-                    hint="Vérifiez que l’archive est bien celle du producteur.",
-                )
+            _refuse_swelling(members, path.name)
             return archive.read(members[0])
     except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
         raise ArchiveError(
@@ -123,7 +235,8 @@ def _header(text: str, *, label: str, separator: str | None = None) -> tuple[lis
             f"Le fichier {label} est vide.", hint="Téléchargez-le de nouveau (pvd data)."
         )
     sep = separator or max(_SEPARATORS, key=first.count)
-    return [name.strip() for name in next(csv.reader([first], delimiter=sep))], sep
+    with legible(label, "un tableau lisible"):
+        return [name.strip() for name in next(csv.reader([first], delimiter=sep))], sep
 
 
 def column_names(source: Path | bytes, *, name: str = "") -> list[str]:
@@ -264,13 +377,15 @@ def to_numbers(column: pd.Series, *, label: str) -> pd.Series:
     Raises
     ------
     LayoutError
-        A value is neither a number nor blank (statistical secrecy ``s`` counts as blank).
+        A value is neither a number (infinite ones are not) nor blank (statistical secrecy
+        ``s`` counts as blank).
     """
     text = column.astype("str").str.replace(r"[\s\u00a0\u202f]", "", regex=True)
     text = text.str.replace(",", ".", regex=False)
     blank = text.isna() | text.isin(["", "s", "nd", "ns", "NA", "nan", "None"])
     blank |= text.str.startswith("N/A").fillna(False).astype(bool)
     numbers = pd.to_numeric(text.mask(blank), errors="coerce")
+    numbers = numbers.astype("float64").replace([math.inf, -math.inf], math.nan)
     wrong = column[numbers.isna() & ~blank]
     if len(wrong):
         raise LayoutError(
@@ -278,7 +393,7 @@ def to_numbers(column: pd.Series, *, label: str) -> pd.Series:
             f" ({len(wrong)} ligne(s)).",
             hint="Vérifiez le fichier du producteur.",
         )
-    return numbers.astype("float64")
+    return numbers
 
 
 def to_dates(column: pd.Series, *, label: str) -> pd.Series:

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from utils.communes import normalise_codes
 from utils.errors import LayoutError
-from utils.readers._base import check, fold, read_csv, select, to_dates, to_numbers
+from utils.readers._base import check, fold, legible, read_csv, select, to_dates, to_numbers
 
 __all__ = [
     "FILIERES",
@@ -166,11 +166,13 @@ def read_registre(path: Path) -> pd.DataFrame:
     label = path.name
     optional = ["installations", "energy_kwh", "commissioned", "name", "regime"]
     if path.suffix.lower() == ".parquet":
-        names = pq.read_schema(path).names
+        with legible(label, "du Parquet lisible"):
+            names = pq.read_schema(path).names
         found = select(
             pd.DataFrame([names], columns=names), _REGISTRE_COLUMNS, label=label, optional=optional
         ).iloc[0]
-        frame = pd.read_parquet(path, columns=list(found))[list(found)]
+        with legible(label, "du Parquet lisible"):
+            frame = pd.read_parquet(path, columns=list(found))[list(found)]
         frame = frame.set_axis(list(found.index), axis=1)
     else:
         frame = read_csv(path, _REGISTRE_COLUMNS, optional=optional)

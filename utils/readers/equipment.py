@@ -18,7 +18,16 @@ from pyproj import Transformer
 
 from utils.communes import local_epsg, normalise_codes
 from utils.errors import LayoutError
-from utils.readers._base import check, fold, read_archive_member, read_csv, select, to_numbers
+from utils.readers._base import (
+    check,
+    fold,
+    legible,
+    read_archive_member,
+    read_csv,
+    refuse_bomb,
+    select,
+    to_numbers,
+)
 from utils.readers._parquet import is_parquet, query, require
 
 __all__ = [
@@ -327,11 +336,13 @@ def read_sirene_etablissements(path: Path) -> pd.DataFrame:
         not to be listed) is ``NaN``. Signs may be persons' names: publish aggregates only.
     """
     label = path.name
-    file = pq.ParquetFile(path)
+    with legible(label, "du Parquet lisible"):
+        file = pq.ParquetFile(path)
     names = pd.DataFrame([file.schema_arrow.names], columns=file.schema_arrow.names)
     places = ["lon", "lat", "x", "y"]
     chosen = select(names, _SIRENE_COLUMNS, label=label, optional=places).iloc[0]
-    frame = file.read(columns=list(chosen)).to_pandas()[list(chosen)]
+    with legible(label, "du Parquet lisible"):
+        frame = file.read(columns=list(chosen)).to_pandas()[list(chosen)]
     frame = frame.set_axis(list(chosen.index), axis=1)
     text = [column for column in frame if column not in ("lon", "lat", "active")]
     frame[text] = frame[text].replace({"[ND]": None, "": None})
@@ -433,7 +444,9 @@ def read_apl_generalistes(path: Path) -> pd.DataFrame:
         the edition has no such column), ``population_std``. Means are weighted by
         ``population_std``. Mayotte is not covered.
     """
-    sheets = pd.read_excel(path, sheet_name=None, header=None, dtype=object)
+    refuse_bomb(path)
+    with legible(path.name, "un classeur lisible"):
+        sheets = pd.read_excel(path, sheet_name=None, header=None, dtype=object, engine="openpyxl")
     years = {name: re.match(r"APL\D*(\d{4})", name) for name in sheets}
     frames = [
         _apl_sheet(sheets[name], year=int(found.group(1)), label=f"{path.name}, feuille « {name} »")
@@ -493,8 +506,10 @@ def read_apl_professions(path: Path) -> pd.DataFrame:
         general practitioners have, as population, the APL to those under 65: it is blanked.
     """
     label = path.name
+    with legible(label, "du Parquet lisible"):
+        table = pd.read_parquet(path)
     frame = select(
-        pd.read_parquet(path),
+        table,
         {
             "code": ["code_commune"],
             "year": ["annee"],

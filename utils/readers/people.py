@@ -21,6 +21,7 @@ from utils.readers._base import (
     check,
     column_names,
     fold,
+    legible,
     read_archive_member,
     read_csv,
     select,
@@ -291,9 +292,11 @@ def _squares_table(path: Path, wanted: Sequence[str]) -> pyarrow.Table:
     suffix = path.suffix.lower()
     content = b""
     if suffix == ".parquet":
-        found = pq.read_schema(path).names
+        with legible(path.name, "du Parquet lisible"):
+            found = pq.read_schema(path).names
     elif suffix == ".gpkg":
-        found = list(gpd.read_file(path, rows=1, ignore_geometry=True).columns)
+        with legible(path.name, "un GeoPackage lisible"):
+            found = list(gpd.read_file(path, rows=1, ignore_geometry=True).columns)
     else:
         content = _content(path)
         found = column_names(content, name=path.name)
@@ -301,7 +304,8 @@ def _squares_table(path: Path, wanted: Sequence[str]) -> pyarrow.Table:
     kept = select(header, {name: _SQUARES[name] for name in wanted}, label=path.name).iloc[0]
     names = kept.to_list()
     if suffix == ".parquet":
-        table = pq.read_table(path, columns=names)
+        with legible(path.name, "du Parquet lisible"):
+            table = pq.read_table(path, columns=names)
     elif suffix == ".gpkg":
         plain = gpd.read_file(path, columns=names, ignore_geometry=True)
         table = pyarrow.Table.from_pandas(plain, preserve_index=False)
@@ -360,7 +364,9 @@ def read_recensement_1km(path: Path) -> pd.DataFrame:
         "age_65_plus": ["Y_GE65"],
     }
     names = {"x": ["E_km"], "y": ["N_km"], **counts, "confidential": ["T_CI"]}
-    frame = select(pq.read_table(path).to_pandas(), names, label=path.name)
+    with legible(path.name, "du Parquet lisible"):
+        squares = pq.read_table(path).to_pandas()
+    frame = select(squares, names, label=path.name)
     frame[["x", "y"]] = 1000 * frame[["x", "y"]].astype("int64")
     frame["confidential"] = frame["confidential"].fillna(0).ne(0)
     person = pa.Column(int, pa.Check.ge(0), coerce=True)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
-from zipfile import BadZipFile
 
 import geopandas as gpd
 import pandas as pd
@@ -20,8 +18,10 @@ from utils.readers._base import (
     check,
     column_names,
     fold,
+    legible,
     read_csv,
-    read_json_bytes,
+    read_json,
+    refuse_bomb,
     select,
     to_dates,
     to_numbers,
@@ -46,6 +46,9 @@ _TEXT = pa.Column(str)
 _TEXT_OR_NA = pa.Column(str, nullable=True)
 
 _COMMUNE: Final = ["insee_com", "CODGEO", "code_commune", "code_insee", "COM", "code"]
+
+#: No commune has as many inhabitants.
+LARGEST_POPULATION: Final = 100_000_000
 
 #: Kinds of ``decoupage-administratif`` -> ours.
 _KINDS: Final = {
@@ -98,13 +101,7 @@ def _table(path: Path) -> pd.DataFrame:
 
 def _records(path: Path) -> list[dict[str, Any]]:
     """Return the list of objects of a JSON file."""
-    try:
-        records = json.loads(read_json_bytes(path))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise LayoutError(
-            f"Le fichier {path.name} n’est pas du JSON lisible : {error}.",
-            hint="Téléchargez-le de nouveau (pvd data).",
-        ) from error
+    records = read_json(path)
     if not isinstance(records, list) or not all(isinstance(r, dict) for r in records):
         raise LayoutError(
             f"Le fichier {path.name} n’est pas une liste d’objets JSON.",
@@ -116,7 +113,17 @@ def _records(path: Path) -> list[dict[str, Any]]:
 def _from_records(path: Path, names: dict[str, str], *, optional: set[str]) -> pd.DataFrame:
     frame = pd.DataFrame(_records(path))
     aliases = {wanted: [found] for wanted, found in names.items()}
-    return select(frame, aliases, label=path.name, optional=optional).reindex(columns=list(names))
+    kept = select(frame, aliases, label=path.name, optional=optional).reindex(columns=list(names))
+    for name in kept.columns:
+        kinds = (list,) if name == "former" else (str, int, float)
+        wrong = [value for value in kept[name].dropna() if not isinstance(value, kinds)]
+        if wrong:
+            raise LayoutError(
+                f"Dans {path.name}, « {names[name]} » a une valeur d’un type inattendu :"
+                f" « {str(wrong[0])[:60]} ».",
+                hint="Le producteur a sans doute changé le format, ou le fichier est abîmé.",
+            )
+    return kept
 
 
 def read_cog_communes(path: Path) -> pd.DataFrame:
@@ -164,7 +171,7 @@ def read_cog_communes(path: Path) -> pd.DataFrame:
             "departement": frame["departement"].astype("str"),
             "region": frame["region"].astype("str"),
             "zone": frame["zone"].astype("str"),
-            "population": frame["population"].astype("Int64"),
+            "population": _population(frame["population"], label=path.name),
             "former": former.astype("str"),
         }
     )
@@ -188,6 +195,18 @@ def read_cog_communes(path: Path) -> pd.DataFrame:
             hint="Vérifiez le fichier du producteur.",
         )
     return tidy
+
+
+def _population(column: pd.Series, *, label: str) -> pd.Series:
+    """Return a column of inhabitants as whole numbers, missing ones kept."""
+    numbers = to_numbers(column, label=label)
+    wrong = column[numbers.notna() & ((numbers % 1 != 0) | (numbers.abs() > LARGEST_POPULATION))]
+    if len(wrong):
+        raise LayoutError(
+            f"Dans {label}, population impossible : « {str(wrong.iloc[0])[:40]} ».",
+            hint="Vérifiez le fichier du producteur.",
+        )
+    return numbers.astype("Int64")
 
 
 def read_cog_departements(path: Path) -> pd.DataFrame:
@@ -235,13 +254,13 @@ def read_contours(path: Path) -> gpd.GeoDataFrame:
         ``code``, ``name`` (missing where the file has none; the outlines of 2018 write it
         without its article: ``Grau-du-Roi``), ``geometry`` (valid, EPSG:4326).
     """
-    try:
+    with legible(path.name, "un fichier de contours lisible"):
         frame = gpd.read_file(path)
-    except RuntimeError as error:
+    if not isinstance(frame, gpd.GeoDataFrame):
         raise LayoutError(
-            f"Le fichier de contours {path.name} est illisible : {error}.",
+            f"Le fichier {path.name} n’a aucun contour.",
             hint="Téléchargez-le de nouveau (pvd data).",
-        ) from error
+        )
     names = {
         "code": ["code", "insee_com", "code_insee", "insee_dep", "code_insee_du_departement"],
         "name": ["nom", "nom_officiel", "nom_com", "nom_dep", "libgeo"],
@@ -342,13 +361,9 @@ def _sheet(path: Path, key: str, *, sheet: str = "") -> pd.DataFrame:
     sheet : str
         Name of the sheet; the first that has such a line when not given.
     """
-    try:
+    refuse_bomb(path)
+    with legible(path.name, "un classeur lisible"):
         workbook = load_workbook(path, read_only=True, data_only=True)
-    except (BadZipFile, KeyError, ValueError) as error:
-        raise LayoutError(
-            f"Le classeur {path.name} est illisible : {error}.",
-            hint="Téléchargez-le de nouveau (pvd data).",
-        ) from error
     try:
         if sheet and sheet not in workbook.sheetnames:
             raise LayoutError(
@@ -358,9 +373,10 @@ def _sheet(path: Path, key: str, *, sheet: str = "") -> pd.DataFrame:
             )
         for name in [sheet] if sheet else workbook.sheetnames:
             rows = workbook[name].iter_rows(values_only=True)
-            header = next((row for row in rows if key in map(str, row)), None)
-            if header is not None:
-                return _body(rows, [str(cell or "") for cell in header], key)
+            with legible(path.name, "un classeur lisible"):
+                header = next((row for row in rows if key in map(str, row)), None)
+                if header is not None:
+                    return _body(rows, [str(cell or "") for cell in header], key)
     finally:
         workbook.close()
     where = f", feuille « {sheet} »" if sheet else ""
