@@ -38,6 +38,8 @@ def checked(story: Story) -> Story:
     [
         commerce.families,
         commerce.variety,
+        commerce.basket,
+        commerce.food_formats,
         commerce.chains,
         commerce.evolution,
         commerce.evolution_2024,
@@ -183,6 +185,30 @@ def test_the_detector_is_told_with_its_intervals() -> None:
     table = commerce.detector_table().set_index("Famille")
     assert table.loc["Ensemble", "Enseignes"] >= 200
     assert "à" in table.loc["Ensemble", "Rappel"]
+
+
+def test_the_chains_that_the_brief_names_are_told_apart() -> None:
+    drawn = commerce.chains(tables.load_town("46127")).drawn
+    share = drawn[drawn["part"] == "chaîne"].set_index("label")["share"]
+    assert share["PVD : supermarchés et hypermarchés"] > 60
+    assert share["PVD : supermarchés et hypermarchés"] > share["PVD : alimentation"]
+    assert 0 < share["PVD : restauration rapide"] < 10
+    assert any(label.endswith("villes comparables") for label in share.index)
+
+
+def test_the_detector_is_judged_against_its_target() -> None:
+    text = commerce.detector_sentence()
+    score = tables.load_detector().query("part == 'controle' and famille == 'ensemble'").iloc[0]
+    missed = (score["precision"] < 0.97) + (score["recall"] < 0.85)
+    assert text.count("n’atteint pas") == missed
+
+
+def test_the_food_formats_count_what_the_survey_counts() -> None:
+    drawn = commerce.food_formats(tables.load_town("46127")).drawn
+    own = drawn[drawn["label"] == "Gourdon, 2018"].set_index("part")["value"]
+    assert own.tolist() == [6, 1, 9]  # read in the file of the BPE 2018
+    empty = commerce.food_formats(tables.load_town("52247"))
+    assert "n’ont pas de sens" in empty.note
 
 
 def test_missing_needs_of_the_smallest_town() -> None:

@@ -16,8 +16,10 @@ from scipy.spatial import KDTree
 
 __all__ = [
     "BASKET",
+    "CHAIN_TRADES",
     "CORE_M",
     "FAMILIES",
+    "FOOD_FORMATS",
     "RENUMBERING_YEAR",
     "available_types",
     "basket",
@@ -54,6 +56,19 @@ BASKET: Final[Mapping[str, Sequence[str]]] = {
     "station-service": ("station_service",),
     "garage": ("garage",),
     "médecin": ("medecin_generaliste",),
+}
+
+#: Food shops by format: label -> types of ``data/bpe_types.csv``, followed since 2009.
+FOOD_FORMATS: Final[Mapping[str, Sequence[str]]] = {
+    "supermarchés et hypermarchés": ("grande_surface",),
+    "supérettes et surgelés": ("superette", "surgeles"),
+    "commerces de bouche et épiceries": ("boulangerie", "boucherie", "poissonnerie", "epicerie"),
+}
+
+#: Activities (NAF rév. 2) that the brief names when it speaks of chains: key -> label, codes.
+CHAIN_TRADES: Final[Mapping[str, tuple[str, Sequence[str]]]] = {
+    "grandes_surfaces": ("supermarchés et hypermarchés", ("47.11D", "47.11F")),
+    "restauration_rapide": ("restauration rapide", ("56.10C",)),
 }
 
 #: Radius of the core of a town: five minutes on foot, metres.

@@ -375,7 +375,8 @@ def load_signs() -> pd.DataFrame:
 def load_chains_of_programme() -> pd.DataFrame:
     """Load the shops by class over the PVD that Sirene covers.
 
-    ``famille``, ``classe``, ``value``, ``towns`` (number of PVD).
+    ``famille`` (or a key of :data:`utils.commerce.CHAIN_TRADES`, whose shops are of a family
+    too), ``classe``, ``value``, ``towns`` (number of PVD).
     """
     return pd.read_parquet(_path("chaines_pvd"))
 

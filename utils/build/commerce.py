@@ -105,11 +105,17 @@ def refresh_brands(
 
 
 def build_chaines_pvd(shop: Workshop) -> pd.DataFrame:
-    """Build the shops by family and class over all the PVD that Sirene covers."""
+    """Build the shops by class over all the PVD that Sirene covers, by family and some trades."""
     programme = set(shop.read("pvd_communes")["code"]) & _covered_by_sirene(shop)
-    counts = brands.count_classes(_classed(shop))
-    counts = counts[counts["code"].isin(programme)]
-    sums = counts.groupby(["famille", "classe"])["value"].sum()
+    classed = _classed(shop)
+    classed = classed[classed["code"].isin(programme)]
+    trades = [
+        classed[classed["naf"].isin(codes)].assign(famille=key)
+        for key, (_, codes) in commerce.CHAIN_TRADES.items()
+    ]
+    counts = [brands.count_classes(classed)]
+    counts += [brands.count_classes(trade).query("famille != @brands.TOTAL") for trade in trades]
+    sums = pd.concat(counts).groupby(["famille", "classe"])["value"].sum()
     return sums.reset_index().assign(towns=len(programme))
 
 

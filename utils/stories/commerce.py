@@ -15,14 +15,16 @@ from utils.formats import (
     in_town,
     join_words,
     number,
+    of_town,
     percent,
     typographic,
 )
-from utils.publish import describe_evolution, describe_strip
+from utils.publish import describe_bars, describe_evolution, describe_strip
 from utils.stories import comparison
 from utils.stories.common import Story, ratio_words, share_below
 
 __all__ = [
+    "basket",
     "basket_sentence",
     "chain_sentence",
     "chains",
@@ -30,10 +32,12 @@ __all__ = [
     "core",
     "correspondence_table",
     "creations",
+    "detector_sentence",
     "detector_table",
     "evolution",
     "evolution_2024",
     "families",
+    "food_formats",
     "missing_needs",
     "national_counts",
     "summary",
@@ -46,6 +50,15 @@ SIGNS_YEAR: Final = 2025
 PER_1000: Final = "pour 1 000 habitants"
 BPE_YEARS: Final = (2009, 2013, 2018)
 LAST_BPE: Final = 2024
+
+#: Small food shops, in the plural of :data:`utils.commerce.FOOD_FORMATS`.
+FOOD_SHOPS: Final = "commerces de bouche et épiceries"
+
+#: Comparables under which the share of chains of those that are known is not told.
+FEWEST_PEERS: Final = 3
+
+#: What the project asks of the detector of chains, 0 to 1.
+TARGETS: Final = {"precision": 0.97, "recall": 0.85}
 
 SOURCES: Final = ("bpe_2018", "population_historique")
 
@@ -196,6 +209,17 @@ def types(town: pd.Series) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def _needs_met(town: pd.Series) -> pd.DataFrame:
+    """Tell which needs are met in the town and its comparables, those surveyed: a line a town."""
+    kinds = sorted({kind for kinds in commerce.BASKET.values() for kind in kinds})
+    codes = [str(town["code"]), *comparison.comparables(town)]
+    known = (
+        _counts(codes, kinds, [YEAR]).dropna(subset=["value"]).rename(columns={"value": "count"})
+    )
+    here = [code for code in codes if code in set(known["code"])]
+    return commerce.basket(known[known["count"] > 0]).reindex(here, fill_value=False)
+
+
 def missing_needs(town: pd.Series) -> pd.DataFrame:
     """List the needs of the everyday basket that are not met, and how often that happens.
 
@@ -205,19 +229,56 @@ def missing_needs(town: pd.Series) -> pd.DataFrame:
         ``Besoin``, ``Comparables sans`` (%), the rarest lack first; empty when the survey
         does not cover the town.
     """
-    kinds = sorted({kind for kinds in commerce.BASKET.values() for kind in kinds})
-    lines = comparison.values(town, [f"nb_{kind}" for kind in kinds], YEAR, rates=False)
-    known = lines.dropna(subset=["value"])
-    codes = sorted(known["code"].unique())
-    if town["code"] not in codes:
+    met = _needs_met(town)
+    if town["code"] not in met.index:
         return pd.DataFrame({"Besoin": [], "Comparables sans": []})
-    counts = known.assign(type=known["indicator"].str.removeprefix("nb_"), count=known["value"])
-    met = commerce.basket(counts[counts["count"] > 0]).reindex(codes, fill_value=False)
     own = met.loc[town["code"]]
     lacking = list(met.columns[~own])
     share = 100 * (~met.drop(index=town["code"])[lacking]).mean()
     frame = pd.DataFrame({"Besoin": share.index, "Comparables sans": share.to_numpy()})
     return frame.sort_values("Comparables sans", ignore_index=True)
+
+
+def basket(town: pd.Series) -> Story:
+    """Draw how many comparables have each service of the basket; what the town lacks is named."""
+    met = _needs_met(town)
+    share = 100 * met.drop(index=town["code"], errors="ignore").mean()
+    here = met.loc[town["code"]] if town["code"] in met.index else None
+    absent = set() if here is None else set(here.index[~here])
+    labels = [need[0].upper() + need[1:] for need in share.index]
+    labels = [
+        f"{label} (manque ici)" if need in absent else label
+        for label, need in zip(labels, share.index, strict=True)
+    ]
+    frame = pd.DataFrame({"label": labels, "value": share.to_numpy()})
+    frame = frame.sort_values("value", ascending=False, kind="stable", ignore_index=True)
+    if here is None:
+        title = f"Le panier de la vie courante n’est pas connu {in_town(town['name'])}"
+    elif here.all():
+        everyone = 100 * met.drop(index=town["code"]).all(axis=1).mean()
+        title = (
+            f"{_place(town)}, le panier est complet, comme dans {percent(everyone)} des villes"
+            " comparables"
+        )
+    else:
+        usual = share[~here].idxmax()
+        title = (
+            f"{_place(town)}, il manque {counted((~here).sum(), 'service')} du panier sur"
+            f" {len(here)} ; le plus courant ailleurs : {usual}, dans {percent(share[usual])} des"
+            " villes comparables"
+        )
+    figure, drawn = charts.bars(frame, title=typographic(title), unit="%", decimals=0)
+    return Story(
+        figure,
+        drawn,
+        caption=typographic(
+            f"Part des villes comparables qui ont chaque service du panier en {YEAR} :"
+            f" {town['name']}."
+        ),
+        alt=describe_bars(drawn, unit="%"),
+        sources=("bpe_2018",),
+        note="« Alimentation générale » : épicerie, supérette, supermarché ou hypermarché.",
+    )
 
 
 def basket_sentence(town: pd.Series) -> str:
@@ -250,18 +311,75 @@ def basket_sentence(town: pd.Series) -> str:
 # --------------------------------------------------------------------------- chains
 
 
+def food_formats(town: pd.Series) -> Story:
+    """Draw the food shops by format, first and last complete BPE: the town, comparables, PVD."""
+    years = (BPE_YEARS[0], BPE_YEARS[-1])
+    formats = {kind: name for name, kinds in commerce.FOOD_FORMATS.items() for kind in kinds}
+    groups = {
+        str(town["name"]): [str(town["code"])],
+        comparison.GROUP: comparison.comparables(town),
+        "ensemble des PVD": list(tables.load_towns(pvd=True)["code"]),
+    }
+    parts = []
+    for name, codes in groups.items():
+        counts = _counts(codes, list(formats), years)
+        if len(codes) > 1:
+            counts = _known_all_years(counts)
+        counts["part"] = counts["type"].map(formats)
+        sums = counts.groupby(["year", "part"], as_index=False)["value"].sum(min_count=1)
+        parts.append(sums.assign(label=[f"{name}, {year}" for year in sums["year"]], group=name))
+    frame = pd.concat(parts, ignore_index=True)
+    order = list(commerce.FOOD_FORMATS)
+    frame = frame.sort_values("part", key=lambda c: c.map(order.index), kind="stable")
+    labels = [f"{name}, {year}" for name in groups for year in years]
+    frame = frame.sort_values("label", key=lambda c: c.map(labels.index), kind="stable")
+    own = frame[(frame["group"] == town["name"]) & (frame["year"] == years[-1])]
+    own = own.set_index("part")["value"]
+    large, small = own[order[0]], own[order[-1]]
+    if pd.isna(large):
+        title = f"Les commerces alimentaires {of_town(town['name'])} ne sont pas dénombrés"
+    elif own.sum() == 0:
+        title = f"{_place(town)}, aucun commerce alimentaire en {years[-1]}"
+    else:
+        title = (
+            f"{_place(town)} en {years[-1]}, {counted(large, 'grande surface', 'grandes surfaces')}"
+            f" et {counted(small, 'commerce de bouche ou épicerie', FOOD_SHOPS)}"
+        )
+    figure, drawn = charts.stacked(frame[["label", "part", "value"]], title=typographic(title))
+    share = drawn[drawn["part"] == order[0]].set_index("label")["share"].dropna()
+    listed = join_words([f"{label} : {percent(value)}" for label, value in share.items()])
+    return Story(
+        figure,
+        drawn,
+        caption=typographic(
+            f"Commerces alimentaires par format en {years[0]} et en {years[-1]} :"
+            f" {town['name']}, ses villes comparables et l’ensemble des PVD."
+        ),
+        alt=typographic(f"Part des supermarchés et hypermarchés. {listed}."),
+        sources=("bpe_2009", "bpe_2018", "pvd_communes"),
+        note="Le format n’est pas l’enseigne : presque tous les supermarchés sont d’une chaîne, et"
+        " une boulangerie peut l’être. En nombre de commerces, non en ventes ni en surface."
+        + (" Sans commerce alimentaire, les parts n’ont pas de sens." if own.sum() == 0 else ""),
+    )
+
+
 def chains(town: pd.Series) -> Story:
-    """Draw the share of chains: the town, the PVD, and the PVD by family."""
+    """Draw the share of chains: the town, its comparables, the PVD, and the PVD by trade."""
     programme = tables.load_chains_of_programme()
-    own = tables.load_signs()
-    own = own[(own["code"] == town["code"]) & (own["famille"] == brands.TOTAL)]
-    towns = int(programme["towns"].iloc[0])
+    signs = tables.load_signs()
+    signs = signs[signs["famille"] == brands.TOTAL]
+    own = signs[signs["code"] == town["code"]]
     whole = programme[programme["famille"] == brands.TOTAL]
-    parts = [whole.assign(label=f"{number(towns)} PVD")]
     shown = len(own) > 0 and own["value"].notna().all()
-    if shown:
-        parts.insert(0, own.assign(label=town["name"]))
-    for family, label in commerce.FAMILIES.items():
+    parts = [own.assign(label=town["name"])] if shown else []
+    peers_ = signs[signs["code"].isin(comparison.comparables(town))].dropna(subset=["value"])
+    known = peers_["code"].nunique()
+    if known >= FEWEST_PEERS:
+        pooled = peers_.groupby("classe", as_index=False)["value"].sum()
+        parts.append(pooled.assign(label=f"{known} {comparison.GROUP}"))
+    parts.append(whole.assign(label=f"{number(whole['towns'].iloc[0])} PVD"))
+    trades = {key: label for key, (label, _) in commerce.CHAIN_TRADES.items()}
+    for family, label in {**trades, **commerce.FAMILIES}.items():
         rows = programme[programme["famille"] == family]
         if len(rows):
             parts.append(rows.assign(label=f"PVD : {label.lower()}"))
@@ -278,7 +396,11 @@ def chains(town: pd.Series) -> Story:
             f" contre {percent(share)} dans les PVD"
         )
     else:
-        title = f"Dans les PVD, {percent(share)} des commerces sont d’une chaîne connue"
+        large = _chain_share(programme[programme["famille"] == next(iter(trades))])
+        title = (
+            f"Dans les PVD, {percent(share)} des commerces sont d’une chaîne connue,"
+            f" mais {percent(large)} des supermarchés"
+        )
     figure, drawn = charts.stacked(frame[["label", "part", "value"]], title=typographic(title))
     pvd = drawn[drawn["part"] == brands.CLASSES["chaine"]].set_index("label")["share"]
     listed = join_words([f"{label} {percent(value)}" for label, value in pvd.items()])
@@ -325,7 +447,7 @@ def chain_sentence(town: pd.Series) -> str:
     lines = comparison.values(town, ["part_chaines"], SIGNS_YEAR, rates=False)
     own, others = comparison.split(lines)
     known = others.dropna()
-    if math.isnan(own) or len(known) < 3:
+    if math.isnan(own) or len(known) < FEWEST_PEERS:
         return typographic(
             f"La comparaison des chaînes {in_town(town['name'])} avec ses semblables n’est pas"
             " possible : la ville ou presque toutes ses comparables sont hors des quinze"
@@ -366,6 +488,28 @@ def detector_table() -> pd.DataFrame:
             "Rappel": [interval(row, "recall") for _, row in scores.iterrows()],
         }
     ).reset_index(drop=True)
+
+
+def detector_sentence() -> str:
+    """Say how good the detector is on the control sample, and whether it meets the target."""
+    scores = tables.load_detector()
+    own = scores[(scores["part"] == "controle") & (scores["famille"] == brands.TOTAL)].iloc[0]
+    parts = []
+    for what, (label, unit) in {
+        "precision": ("précision", "des chaînes annoncées en sont"),
+        "recall": ("rappel", "des chaînes sont reconnues"),
+    }.items():
+        side = "atteint" if own[what] >= TARGETS[what] else "n’atteint pas"
+        parts.append(
+            f"{percent(100 * own[what])} {unit} ({label} ; intervalle de confiance :"
+            f" {percent(100 * own[f'{what}_low'])} à {percent(100 * own[f'{what}_high'])}), ce qui"
+            f" {side} l’objectif de {percent(100 * TARGETS[what])}"
+        )
+    return typographic(
+        f"Sur les {number(own['signs'])} enseignes de contrôle, dont {number(own['chains'])} sont"
+        f" d’une chaîne, {' ; '.join(parts)}. Une famille prise seule a trop peu de chaînes pour"
+        " qu’on la juge : lisez les intervalles."
+    )
 
 
 def core(town: pd.Series) -> str:

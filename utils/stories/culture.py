@@ -15,6 +15,7 @@ from utils import charts, culture, maps, tables
 from utils.catalogue import load_indicators_catalogue
 from utils.formats import counted, in_town, join_words, number, of_town, percent, typographic
 from utils.publish import (
+    HtmlBlock,
     MarkdownBlock,
     describe_bars,
     describe_evolution,
@@ -628,4 +629,4 @@ def interactive_places(town: pd.Series) -> MarkdownBlock:
         allow_html=False,
         display_logo_when_loading=False,
     )
-    return MarkdownBlock(f"```{{=html}}\n{html}\n```")
+    return HtmlBlock.of(html)
