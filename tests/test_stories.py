@@ -211,6 +211,17 @@ def test_the_food_formats_count_what_the_survey_counts() -> None:
     assert "n’ont pas de sens" in empty.note
 
 
+def test_the_maps_of_shops_are_drawn_where_they_may_be(town: pd.Series) -> None:
+    squares, shops = tables.load_shop_squares(), tables.load_osm_shops()
+    drawn = {"squares": commerce.squares_map(town), "osm": commerce.osm_map(town)}
+    for name, table in (("squares", squares), ("osm", shops)):
+        story = drawn[name]
+        assert (story is None) == (not town["pvd"] or town["code"] not in set(table["code"]))
+        if story:
+            checked(story)
+            assert len(story.drawn) == (table["code"] == town["code"]).sum()
+
+
 def test_missing_needs_of_the_smallest_town() -> None:
     missing = commerce.missing_needs(tables.load_town("52247"))
     assert "boulangerie" in set(missing["Besoin"])

@@ -47,9 +47,12 @@ __all__ = [
     "load_indicators",
     "load_manifest",
     "load_naf",
+    "load_osm_shops",
+    "load_osm_types",
     "load_places",
     "load_populations",
     "load_reach",
+    "load_shop_squares",
     "load_signs",
     "load_structure",
     "load_town",
@@ -381,6 +384,25 @@ def load_chains_of_programme() -> pd.DataFrame:
     return pd.read_parquet(_path("chaines_pvd"))
 
 
+def load_shop_squares() -> pd.DataFrame:
+    """Load the 200 m squares with three shops or more (:func:`utils.commerce.count_squares`).
+
+    ``code``, ``lon``, ``lat`` (middle, WGS 84), ``value`` (shops), ``located`` (shops of the
+    commune that have a point); the PVD of the départements that the copy of Sirene covers.
+    """
+    return pd.read_parquet(_path("carreaux_commerces"))
+
+
+def load_osm_shops() -> pd.DataFrame:
+    """Load the shops of the towns that an extract of OpenStreetMap holds (ODbL).
+
+    ``code``, ``famille``, ``classe`` (:data:`utils.brands.CLASSES`, ``chaine`` where the tag
+    ``brand`` is set), ``lon``, ``lat`` (WGS 84), ``near`` (a town hall or a place of worship
+    within :data:`utils.commerce.CORE_M`), ``source``.
+    """
+    return pd.read_parquet(_path("osm_commerces"))
+
+
 def load_detector() -> pd.DataFrame:
     """Load how good the detector of chains is: :func:`utils.brands.detector_scores`, ``part``."""
     return pd.read_parquet(_path("detecteur"))
@@ -404,6 +426,11 @@ def _load_csv(name: str) -> pd.DataFrame:
 def load_bpe_types() -> pd.DataFrame:
     """Load the correspondence of BPE types, ``data/bpe_types.csv`` (all columns ``str``)."""
     return _load_csv("bpe_types.csv")
+
+
+def load_osm_types() -> pd.DataFrame:
+    """Load the tags of OpenStreetMap that are shops, and their family: ``osm``, ``famille``."""
+    return _load_csv("osm_types.csv")
 
 
 def load_culture_types() -> pd.DataFrame:

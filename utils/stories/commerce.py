@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
 
+import geopandas as gpd
 import pandas as pd
 
-from utils import brands, charts, commerce, tables
+from utils import brands, charts, commerce, maps, tables
 from utils.formats import (
     counted,
     in_town,
@@ -19,7 +20,7 @@ from utils.formats import (
     percent,
     typographic,
 )
-from utils.publish import describe_bars, describe_evolution, describe_strip
+from utils.publish import describe_bars, describe_evolution, describe_map, describe_strip
 from utils.stories import comparison
 from utils.stories.common import Story, ratio_words, share_below
 
@@ -40,6 +41,8 @@ __all__ = [
     "food_formats",
     "missing_needs",
     "national_counts",
+    "osm_map",
+    "squares_map",
     "summary",
     "types",
     "variety",
@@ -531,6 +534,113 @@ def core(town: pd.Series) -> str:
         f"{_place(town)}, {percent(own)} des commerces sont à moins de"
         f" {number(commerce.CORE_M)} m du cœur commerçant, davantage que dans {percent(rank)} des"
         f" PVD. {text}"
+    )
+
+
+def _outline(town: pd.Series) -> gpd.GeoDataFrame:
+    contours = tables.load_contours()
+    found: gpd.GeoDataFrame = contours[contours["code"] == town["code"]]
+    return found
+
+
+#: Classes of the map of squares: least number of shops -> label, the fullest first.
+SQUARE_CLASSES: Final = {15: "15 commerces et plus", 6: "6 à 14", 3: "3 à 5"}
+
+
+def squares_map(town: pd.Series) -> Story | None:
+    """Map the 200 m squares that gather three shops or more; ``None`` where none is known."""
+    squares = tables.load_shop_squares()
+    squares = squares[squares["code"] == town["code"]].sort_values("value", ascending=False)
+    outline = _outline(town)
+    if squares.empty or outline.empty:
+        return None
+    located, shown = int(squares["located"].iloc[0]), int(squares["value"].sum())
+    half = int((squares["value"].cumsum() < located / 2).sum()) + 1
+    title = (
+        f"{_place(town)}, la moitié des commerces tient dans"
+        f" {counted(half, 'carré', 'carrés')} de 200 m"
+        if shown >= located / 2
+        else f"{_place(town)}, {percent(100 * (1 - shown / located))} des commerces sont hors des"
+        " carrés qui en réunissent trois"
+    )
+    bounds = list(SQUARE_CLASSES)
+    category = [next(SQUARE_CLASSES[low] for low in bounds if n >= low) for n in squares["value"]]
+    points = squares[["lon", "lat"]].assign(commerces=squares["value"], category=category)
+    figure, drawn = maps.town_map(
+        outline, points, tables.load_contours(), focus=True, title=typographic(title)
+    )
+    return Story(
+        figure,
+        drawn,
+        caption=typographic(
+            f"Carrés de 200 m qui réunissent au moins trois commerces, restaurants ou services,"
+            f" {SIGNS_YEAR} : {town['name']}."
+        ),
+        alt=describe_map(
+            drawn,
+            what="nombre de commerces",
+            noun="carré",
+            nouns="carrés",
+            town_name=town["name"],
+        ),
+        sources=("sirene_etablissements", "contours_communes"),
+        note=typographic(
+            f"Un point est le milieu d’un carré. {number(shown)} commerces sur {number(located)}"
+            " sont dans ces carrés ; les autres ne sont pas dessinés."
+        ),
+    )
+
+
+def osm_map(town: pd.Series) -> Story | None:
+    """Map the shops of OpenStreetMap by family; ``None`` where no extract holds the town."""
+    shops = tables.load_osm_shops()
+    shops = shops[shops["code"] == town["code"]]
+    outline = _outline(town)
+    if shops.empty or outline.empty:
+        return None
+    chains = int((shops["classe"] == "chaine").sum())
+    points = pd.DataFrame(
+        {
+            "lon": shops["lon"],
+            "lat": shops["lat"],
+            "category": [
+                commerce.FAMILIES[family] + (", chaîne" if kind == "chaine" else "")
+                for family, kind in zip(shops["famille"], shops["classe"], strict=True)
+            ],
+        }
+    )
+    figure, drawn = maps.town_map(
+        outline,
+        points,
+        tables.load_contours(),
+        focus=True,
+        title=typographic(
+            f"{_place(town)}, {counted(len(shops), 'commerce')} dans OpenStreetMap,"
+            f" dont {number(chains)} de chaîne"
+        ),
+    )
+    source = str(shops["source"].iloc[0])
+    return Story(
+        figure,
+        drawn,
+        caption=typographic(
+            f"Commerces {of_town(town['name'])} dans un extrait d’OpenStreetMap, par famille et"
+            " selon que leur marque y est dite."
+        ),
+        alt=describe_map(
+            drawn, what="famille", noun="commerce", nouns="commerces", town_name=town["name"]
+        ),
+        sources=(source, "contours_communes"),
+        note=typographic(
+            f"{percent(100 * shops['near'].mean())} de ces commerces sont à moins de"
+            f" {number(commerce.CORE_M)} m d’une mairie ou d’un lieu de culte, en ligne droite."
+            + (
+                " L’extrait ne porte aucune boutique (étiquette « shop ») : seuls les restaurants,"
+                " cafés, banques, postes et stations-service y sont."
+                if set(shops["famille"]) <= {"restauration", "services", "automobile"}
+                else ""
+            )
+        ),
     )
 
 
