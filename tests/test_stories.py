@@ -118,6 +118,13 @@ def test_the_kinds_of_culture_add_up_to_the_two_classes(town: pd.Series) -> None
         assert own == value or (pd.isna(own) and pd.isna(value))
 
 
+def test_a_town_without_any_place_is_said_so() -> None:
+    empty = tables.load_town("52247")
+    assert "aucun lieu" in culture.summary(empty)
+    assert culture.epci_sentence(empty).startswith("Aucun des lieux vivants")
+    assert "2 des 4 lieux vivants" in culture.epci_sentence(tables.load_town("46127"))
+
+
 def test_the_places_of_a_town_are_mapped_and_listed(town: pd.Series) -> None:
     story = culture.place_map(town)
     assert (story is None) == (not town["pvd"])

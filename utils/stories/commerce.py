@@ -60,6 +60,9 @@ FOOD_SHOPS: Final = "commerces de bouche et épiceries"
 #: Comparables under which the share of chains of those that are known is not told.
 FEWEST_PEERS: Final = 3
 
+#: Shops under which a change is told in number, not as a percentage.
+FEWEST_FOR_A_RATE: Final = 10
+
 #: What the project asks of the detector of chains, 0 to 1.
 TARGETS: Final = {"precision": 0.97, "recall": 0.85}
 
@@ -139,9 +142,13 @@ def families(town: pd.Series) -> Story:
 def variety(town: pd.Series) -> Story:
     """Number of types present, diversity and needs met: the town among its comparables."""
     labels = {
-        "nb_types_commerces": ("Types de commerces présents", "types", 0),
+        "nb_types_commerces": ("Types de commerces présents", "", 0),
         "diversite_commerces": ("Diversité (indice de Shannon)", "", 2),
-        "panier_commerces": ("Services du panier de la vie courante", "services sur 12", 0),
+        "panier_commerces": (
+            "Services du panier de la vie courante",
+            f"sur {len(commerce.BASKET)}",
+            0,
+        ),
     }
     lines = comparison.values(town, list(labels), YEAR, rates=False)
     for rank, column in enumerate(("label", "unit", "decimals")):
@@ -700,7 +707,12 @@ def evolution(town: pd.Series) -> Story:
     frame, own, others = _base_100(town, kinds, BPE_YEARS)
     first, last = (int(own.index[0]) if len(own) else BPE_YEARS[0]), BPE_YEARS[-1]
     national = _change(100 * (others.loc[last] / others.loc[first] - 1))
-    if len(own) and own.loc[first] > 0:
+    if len(own) and 0 < own.loc[first] < FEWEST_FOR_A_RATE:
+        title = (
+            f"{_place(town)}, {counted(own.loc[first], 'commerce')} en {first} et"
+            f" {number(own.loc[last])} en {last} ; {national} dans les villes comparables"
+        )
+    elif len(own) and own.loc[first] > 0:
         change = _change(100 * (own.loc[last] / own.loc[first] - 1))
         title = (
             f"De {first} à {last}, {change} de commerces {in_town(town['name'])},"
@@ -746,7 +758,7 @@ def evolution_2024(town: pd.Series) -> Story:
     frame, own, _ = _base_100(town, kinds, years)
     first = int(own.index[0]) if len(own) else years[0]
     labels = _kinds().set_index("type")["label"]
-    names = join_words([str(labels[kind]).lower() for kind in kinds])
+    names = " ; ".join(str(labels[kind]).lower() for kind in kinds)
     if len(own) and own.loc[first] > 0:
         title = (
             f"{_place(town)}, {counted(own.iloc[-1], 'commerce')} des types stables en"

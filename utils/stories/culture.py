@@ -99,6 +99,12 @@ def summary(town: pd.Series) -> str:
         )
     lines = comparison.values(town, ["lieux_vivants"], YEAR)
     own, others = comparison.split(lines)
+    if living == 0 and heritage == 0:
+        return typographic(
+            "La base des lieux et équipements culturels (BASILIC) ne compte **aucun lieu**"
+            f" {in_town(town['name'])} ; {percent(100 * (others == 0).mean())} de ses comparables"
+            " n’ont aucun lieu vivant."
+        )
     text = (
         f"La base des lieux et équipements culturels (BASILIC) compte {in_town(town['name'])}"
         f" **{counted(living, 'lieu vivant', 'lieux vivants')}** et"
@@ -174,7 +180,7 @@ def rates(town: pd.Series) -> Story:
     lines["label"] = lines["indicator"].map(_label)
     lines["unit"] = ["%" if name == "part_vivants" else PER_1000 for name in lines["indicator"]]
     lines["decimals"] = [
-        catalogue[name].decimals if name == "part_vivants" else 1 for name in lines["indicator"]
+        catalogue[name].decimals if name == "part_vivants" else 2 for name in lines["indicator"]
     ]
     own, others = comparison.split(lines[lines["indicator"] == "part_vivants"])
     if math.isnan(own):
@@ -325,16 +331,27 @@ def epci_sentence(town: pd.Series) -> str:
             f"{_place(town)}, la part dans l’intercommunalité n’est pas calculable : pas d’EPCI,"
             " pas de lieu vivant dans l’EPCI, ou commune que BASILIC ne couvre pas."
         )
+    where = f"son intercommunalité ({town['epci_name']})"
+    if living == 0:
+        return typographic(
+            f"Aucun des lieux vivants de {where} n’est {in_town(town['name'])}, qui en réunit"
+            f" {percent(people)} des habitants."
+        )
+    count = _own(town, "lieux_vivants")
+    total = round(100 * count / living)
+    # The share is kept to 0.01 point: past this size it no longer gives the total to the unit.
+    about = "environ " if total**2 >= 10_000 * count else ""
+    fair = total * people / 100
     words = (
-        "autant que"
-        if 0.8 <= living / people <= 1.25
-        else "plus que"
-        if living > people
-        else "moins que"
+        f"{percent(living)}, pour {percent(people)} des habitants ; à parts égales entre"
+        f" habitants, elle en aurait {number(fair, 1)}"
     )
+    if total == 1:
+        return typographic(f"{town['name']} a le seul lieu vivant de {where}.")
     return typographic(
-        f"{town['name']} réunit {percent(living)} des lieux vivants de son intercommunalité"
-        f" ({town['epci_name']}) pour {percent(people)} de ses habitants : {words} son poids."
+        f"{town['name']} réunit {number(count)} des {about}{number(total)} lieux vivants de"
+        f" {where} :"
+        f" {words}."
     )
 
 
@@ -545,7 +562,8 @@ def place_map(town: pd.Series) -> Story | None:
         contours,
         focus=True,
         title=typographic(
-            f"{_place(town)}, {counted(len(precise), 'lieu situé', 'lieux situés')} à son adresse"
+            f"{_place(town)},"
+            f" {counted(len(precise), 'lieu situé à son adresse', 'lieux situés à leur adresse')}"
         ),
     )
     note = (
