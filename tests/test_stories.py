@@ -149,8 +149,8 @@ def test_the_national_figures_of_culture() -> None:
     assert reach.loc["Cinéma", "PVD à 5 km (%)"] < reach.loc["Cinéma", "PVD à 20 km (%)"] <= 100
     assert reach.loc["Bibliothèque", "PVD à 5 km (%)"] > 90
     lives = culture.cinema_lives()
-    balance = lives["Cinémas 2003"] + lives["Ouvertures"] - lives["Fermetures"]
-    assert (balance - lives["Cinémas 2023"]).abs().max() <= 5  # closed for works one of the years
+    balance = lives["En 2003"] + lives["Ouvertures"] - lives["Fermetures"]
+    assert (balance - lives["En 2023"]).abs().max() <= 5  # closed for works one of the years
     assert "66\u00a0%" in culture.heritage_weight()
     checked(culture.cinema_evolution())
     checked(culture.spread_map(tables.load_town("46127")))
@@ -159,7 +159,7 @@ def test_the_national_figures_of_culture() -> None:
 def test_the_table_of_types_has_one_line_a_type(town: pd.Series) -> None:
     frame = commerce.types(town)
     assert len(frame) == 37
-    assert frame["Comparables qui en ont (%)"].dropna().between(0, 100).all()
+    assert frame["En ont (%)"].dropna().between(0, 100).all()
 
 
 def test_the_families_add_up_to_the_shops(town: pd.Series) -> None:

@@ -196,7 +196,7 @@ def types(town: pd.Series) -> pd.DataFrame:
     -------
     DataFrame
         ``Famille``, ``Type``, ``Nombre``, ``Pour 1 000 habitants``, ``Comparables`` (mean
-        per 1,000), ``Comparables qui en ont (%)``, one line a type, by family.
+        per 1,000), ``En ont (%)``, one line a type, by family.
     """
     kinds = _kinds()
     ids = [f"nb_{kind}" for kind in kinds["type"]]
@@ -213,7 +213,7 @@ def types(town: pd.Series) -> pd.DataFrame:
                 "Nombre": group.loc[group["is_town"], "count"].iloc[0],
                 "Pour 1 000 habitants": own,
                 "Comparables": others.mean(),
-                "Comparables qui en ont (%)": 100 * (known > 0).mean(),
+                "En ont (%)": 100 * (known > 0).mean(),
             }
         )
     return pd.DataFrame(rows)

@@ -219,7 +219,7 @@ def kinds_table(town: pd.Series) -> pd.DataFrame:
     -------
     DataFrame
         ``Type``, ``Classe``, ``Nombre``, ``Pour 1 000 habitants``, ``Comparables`` (mean per
-        1,000), ``Comparables qui en ont (%)``.
+        1,000), ``En ont (%)``.
     """
     ids = [*LIVING, *HERITAGE]
     lines = comparison.values(town, ids, YEAR)
@@ -235,7 +235,7 @@ def kinds_table(town: pd.Series) -> pd.DataFrame:
                 "Nombre": group.loc[group["is_town"], "count"].iloc[0],
                 "Pour 1 000 habitants": own,
                 "Comparables": others.mean(),
-                "Comparables qui en ont (%)": 100 * (known > 0).mean() if len(known) else None,
+                "En ont (%)": 100 * (known > 0).mean() if len(known) else None,
             }
         )
     return pd.DataFrame(rows)
@@ -484,8 +484,8 @@ def cinema_lives() -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        ``Communes``, ``Cinémas <first>``, ``Ouvertures``, ``Fermetures``,
-        ``Cinémas <last>``, ``Fauteuils, évolution (%)``, ``Art et essai <last> (%)``.
+        ``Cinémas des``, ``En <first>``, ``Ouvertures``, ``Fermetures``,
+        ``En <last>``, ``Fauteuils (évolution, %)``, ``Art et essai (%)``.
     """
     history = tables.load_cinemas()
     first, last = int(history["year"].min()), int(history["year"].max())
@@ -496,13 +496,13 @@ def cinema_lives() -> pd.DataFrame:
         end = own.drop(columns="group").astype("float64").loc[last]
         rows.append(
             {
-                "Communes": label[0].upper() + label[1:],
-                f"Cinémas {first}": start["cinemas"],
+                "Cinémas des": label,
+                f"En {first}": start["cinemas"],
                 "Ouvertures": own["openings"].sum(),
                 "Fermetures": own["closures"].sum(),
-                f"Cinémas {last}": end["cinemas"],
-                "Fauteuils, évolution (%)": 100 * (end["seats"] / start["seats"] - 1),
-                f"Art et essai {last} (%)": 100 * end["art_et_essai"] / end["cinemas"],
+                f"En {last}": end["cinemas"],
+                "Fauteuils (évolution, %)": 100 * (end["seats"] / start["seats"] - 1),
+                "Art et essai (%)": 100 * end["art_et_essai"] / end["cinemas"],
             }
         )
     return pd.DataFrame(rows)
