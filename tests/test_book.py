@@ -167,3 +167,19 @@ def test_the_report_is_a_french_sentence(tmp_path: Path) -> None:
     assert report.sentence() == (
         f"L’aperçu est construit\u00a0: {tmp_path / 'index.html'} (2\u00a0pages). Quarto manque."
     )
+
+
+def test_a_page_loads_no_widget_from_elsewhere(tmp_path: Path) -> None:
+    """Quarto adds these lines to a page where a cell shows a table; nothing needs them."""
+    page = tmp_path / "page.html"
+    kept = '<script src="../site_libs/quarto-nav/quarto-nav.js"></script>\n<p>Un tableau</p>\n'
+    page.write_text(
+        '<script src="https://cdn.jsdelivr.net/npm/requirejs@2.3.6/require.min.js" integrity="x"'
+        ' crossorigin="anonymous"></script>\n'
+        '<script src="https://cdn.jsdelivr.net/npm/jquery@3.5.1/dist/jquery.min.js"></script>\n'
+        "<script type=\"application/javascript\">define('jquery', [],function() {return"
+        f" window.jQuery;}})</script>\n{kept}",
+        encoding="utf-8",
+    )
+    book._drop_widget_loaders(page)
+    assert page.read_text(encoding="utf-8") == kept

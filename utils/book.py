@@ -42,6 +42,12 @@ _COLOURS: Final = re.compile(r"\x1b\[[0-9;]*m")
 _FAULT: Final = re.compile(r"^(?:WARN|ERROR|\[WARNING\])|Unable to resolve")
 #: Quarto takes the "%" of an alternative text for that of an address. No reader sees it.
 _HARMLESS: Final = re.compile(r"Invalid URI '.*' in attribute 'alt'")
+#: What Quarto loads from elsewhere for widgets as soon as a cell shows HTML, were it a plain
+#: table. The pages of the book bring along all that they need.
+_WIDGET_LOADERS: Final = re.compile(
+    r'<script src="https://cdn\.jsdelivr\.net/npm/(?:requirejs|jquery)@[^"]*"[^>]*></script>\n?'
+    r"|<script[^>]*>define\('jquery', ?\[\],.*?</script>\n?"
+)
 _PAGE: Final = re.compile(r"^\[\s*\d+/\d+\] (\S.*)$")
 _CELL: Final = re.compile(r"^\s*Cell (\d+)/\d+: '(.*?)'")
 _KERNEL_ERROR: Final = re.compile(r"^[A-Z]\w*(?:Error|Exception|Interrupt|Exit)\b.*:")
@@ -170,7 +176,16 @@ def _render(root: Path, site: Path, quarto: str, log: Path, progress: Progress |
         raise BookError("Quarto n’a écrit aucune page.", hint=f"Voir {log}.")
     # Quarto lists the resources before the cells run, and would miss what they publish.
     shutil.copytree(root / "figures", site / "figures", dirs_exist_ok=True)
+    for page in pages_of(site):
+        _drop_widget_loaders(page)
     return faults_of_log(lines)
+
+
+def _drop_widget_loaders(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    lighter = _WIDGET_LOADERS.sub("", text)
+    if lighter != text:
+        page.write_text(lighter, encoding="utf-8")
 
 
 def _failure(lines: list[str]) -> str:
