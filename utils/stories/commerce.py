@@ -346,9 +346,10 @@ def food_formats(town: pd.Series) -> Story:
     own = frame[(frame["group"] == town["name"]) & (frame["year"] == years[-1])]
     own = own.set_index("part")["value"]
     large, small = own[order[0]], own[order[-1]]
+    nothing = own.notna().all() and own.sum() == 0
     if pd.isna(large):
         title = f"Les commerces alimentaires {of_town(town['name'])} ne sont pas dénombrés"
-    elif own.sum() == 0:
+    elif nothing:
         title = f"{_place(town)}, aucun commerce alimentaire en {years[-1]}"
     else:
         title = (
@@ -369,7 +370,7 @@ def food_formats(town: pd.Series) -> Story:
         sources=("bpe_2009", "bpe_2018", "pvd_communes"),
         note="Le format n’est pas l’enseigne : presque tous les supermarchés sont d’une chaîne, et"
         " une boulangerie peut l’être. En nombre de commerces, non en ventes ni en surface."
-        + (" Sans commerce alimentaire, les parts n’ont pas de sens." if own.sum() == 0 else ""),
+        + (" Sans commerce alimentaire, les parts n’ont pas de sens." if nothing else ""),
     )
 
 
@@ -420,7 +421,10 @@ def chains(town: pd.Series) -> Story:
         caption=typographic(
             f"Commerces, restaurants et services selon leur enseigne, en {SIGNS_YEAR} : "
             + (
-                f"{town['name']} et les PVD de quinze départements."
+                f"{town['name']}, ses comparables dont la part est publiable, et les PVD de quinze"
+                " départements."
+                if shown and known >= FEWEST_PEERS
+                else f"{town['name']} et les PVD de quinze départements."
                 if shown
                 else "les PVD de quinze départements, faute de chiffre publiable pour"
                 f" {town['name']}."
