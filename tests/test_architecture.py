@@ -28,6 +28,7 @@ ROOMS = [
     ["style"],
     ["maps", "charts"],
     ["publish"],
+    ["sspcloud", "links", "prose"],
     ["stories"],
     ["preview", "sitecheck"],
     ["book"],

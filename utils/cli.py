@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from utils import __version__, book, build, doctor, sitecheck, sources, tables
+from utils import __version__, book, build, doctor, links, prose, sitecheck, sources, tables
 from utils.catalogue import load_sources
 from utils.errors import BookError, PvdError
 
@@ -82,6 +82,19 @@ def build_the_book(
     out.print(report.sentence(), highlight=False, soft_wrap=True)
 
 
+@app.command("pdf")
+def build_the_pdf(
+    output: Annotated[Path, typer.Option(help="Le fichier à écrire.")] = ROOT
+    / "build"
+    / "portrait-des-petites-villes.pdf",
+) -> None:
+    """Construire le livre en un PDF (avec Quarto)."""
+    path = book.build_pdf(
+        ROOT, output=output, progress=lambda page: err.print(f"Page {page}…", highlight=False)
+    )
+    out.print(f"Le PDF est construit : {path}", highlight=False, soft_wrap=True)
+
+
 @app.command("check-site")
 def check_site(
     folder: Annotated[Path, typer.Argument(help="Dossier du site construit.")] = ROOT / "_book",
@@ -89,6 +102,34 @@ def check_site(
 ) -> None:
     """Vérifier les pages construites, dans un vrai navigateur."""
     raise typer.Exit(sitecheck.run(folder, artefacts))
+
+
+@app.command("check-links")
+def check_links() -> None:
+    """Vérifier que les adresses nommées par les sources et le livre répondent."""
+    addresses = links.named_addresses(ROOT)
+    dead = links.check_links(addresses)
+    for sentence in dead:
+        err.print(sentence, style="red", markup=False, highlight=False, soft_wrap=True)
+    out.print(f"Adresses vérifiées : {len(addresses)}, dont mortes : {len(dead)}.", highlight=False)
+    raise typer.Exit(1 if dead else 0)
+
+
+@app.command("relire")
+def proofread(
+    correct: Annotated[
+        bool, typer.Option("--corriger", help="Corriger les espaces et les apostrophes.")
+    ] = False,
+) -> None:
+    """Relire la prose du livre : typographie française, puis orthographe."""
+    if correct:
+        for path in prose.correct(ROOT):
+            out.print(f"Corrigé : {path.relative_to(ROOT)}", highlight=False)
+    faults = prose.proofread(ROOT)
+    for fault in faults:
+        err.print(fault, markup=False, highlight=False, soft_wrap=True)
+    out.print(f"Fautes : {len(faults)}.", highlight=False)
+    raise typer.Exit(1 if faults else 0)
 
 
 @app.command("doctor")
