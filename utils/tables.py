@@ -54,9 +54,12 @@ __all__ = [
     "load_indicators",
     "load_manifest",
     "load_naf",
+    "load_osm_shops",
+    "load_osm_types",
     "load_places",
     "load_populations",
     "load_reach",
+    "load_shop_squares",
     "load_signs",
     "load_structure",
     "load_town",
@@ -411,9 +414,29 @@ def load_signs() -> pd.DataFrame:
 def load_chains_of_programme() -> pd.DataFrame:
     """Load the shops by class over the PVD that Sirene covers.
 
-    ``famille``, ``classe``, ``value``, ``towns`` (number of PVD).
+    ``famille`` (or a key of :data:`utils.commerce.CHAIN_TRADES`, whose shops are of a family
+    too), ``classe``, ``value``, ``towns`` (number of PVD).
     """
     return pd.read_parquet(_path("chaines_pvd"))
+
+
+def load_shop_squares() -> pd.DataFrame:
+    """Load the 200 m squares with three shops or more (:func:`utils.commerce.count_squares`).
+
+    ``code``, ``lon``, ``lat`` (middle, WGS 84), ``value`` (shops), ``located`` (shops of the
+    commune that have a point); the PVD of the départements that the copy of Sirene covers.
+    """
+    return pd.read_parquet(_path("carreaux_commerces"))
+
+
+def load_osm_shops() -> pd.DataFrame:
+    """Load the shops of the towns that an extract of OpenStreetMap holds (ODbL).
+
+    ``code``, ``famille``, ``classe`` (:data:`utils.brands.CLASSES`, ``chaine`` where the tag
+    ``brand`` is set), ``lon``, ``lat`` (WGS 84), ``near`` (a town hall or a place of worship
+    within :data:`utils.commerce.CORE_M`), ``source``.
+    """
+    return pd.read_parquet(_path("osm_commerces"))
 
 
 def load_detector() -> pd.DataFrame:
@@ -439,6 +462,11 @@ def _load_csv(name: str) -> pd.DataFrame:
 def load_bpe_types() -> pd.DataFrame:
     """Load the correspondence of BPE types, ``data/bpe_types.csv`` (all columns ``str``)."""
     return _load_csv("bpe_types.csv")
+
+
+def load_osm_types() -> pd.DataFrame:
+    """Load the tags of OpenStreetMap that are shops, and their family: ``osm``, ``famille``."""
+    return _load_csv("osm_types.csv")
 
 
 def load_culture_types() -> pd.DataFrame:
