@@ -23,6 +23,7 @@ ROOMS = [
     ["network"],
     ["commerce", "culture", "energy", "care", "territory", "brands"],
     ["peers"],
+    ["typology", "programme"],
     ["tables"],
     ["build"],
     ["style"],
@@ -50,6 +51,8 @@ FORBIDDEN = {
     "territory": {"sources", "readers"},
     "brands": {"sources", "readers"},
     "peers": {"sources", "readers", "catalogue"},
+    "typology": {"sources", "readers", "catalogue"},
+    "programme": {"sources", "readers", "catalogue"},
 }
 
 

@@ -357,7 +357,7 @@ def _within_reach(
         rough = (np.hstack([seen, -2 * own * weights, square]) / total) @ right
         by_block = rough.reshape(len(mine), blocks, _WIDE)
         least = by_block.min(axis=2) if blocks else np.empty((len(mine), 0), dtype=single)
-        reach = np.full((len(mine), 1), np.inf, dtype=single)
+        reach: NDArray[np.floating] = np.full((len(mine), 1), np.inf, dtype=single)
         if blocks > k:
             reach = np.partition(least, k, axis=1)[:, k : k + 1] + _SLACK
         town, block = np.nonzero(least <= reach)

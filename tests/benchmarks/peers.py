@@ -70,10 +70,13 @@ def main() -> None:
     )
     scale = every / len(sample)
     rows = [
-        {"outil": "utils.peers", "secondes": ours, "rapport": 1.0, "identiques": 1.0},
-        {"outil": "boucle", "secondes": loop * scale, "rapport": loop * scale / ours, "identiques": same},
-        {"outil": "scikit-learn", "secondes": rival * scale, "rapport": rival * scale / ours, "identiques": alike},
-    ]  # fmt: skip
+        {"outil": name, "secondes": seconds, "rapport": seconds / ours, "identiques": equal}
+        for name, seconds, equal in (
+            ("utils.peers", ours, 1.0),
+            ("boucle", loop * scale, same),
+            ("scikit-learn", rival * scale, alike),
+        )
+    ]
     for row in rows:
         print(
             f"{row['outil']:14} {row['secondes']:8.1f} s pour {every} villes,"
