@@ -485,9 +485,9 @@ def intervals(
         axes.plot([base], [0], "o", mfc="white", mec=PALETTE[0], mew=1.4, ms=6)
         axes.grid(axis="y")
         french_axis(axes, "y", ticks=3)
-        axes.set_title(wrap(typographic(name), panel_in - 0.2))
+        axes.set_title(wrap(typographic(name), panel_in - 0.55))
         axes.margins(x=0.1, y=0.12)
-        year_axis(axes, years, width_in=panel_in - 0.6)
+        year_axis(axes, years, width_in=panel_in - 0.3)
         axes.tick_params(labelbottom=rank >= len(names) - columns)
     for axes in panels[len(names) :]:
         axes.set_visible(False)

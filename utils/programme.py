@@ -10,7 +10,6 @@ it is matched to, which plain resampling of matched sets would forget.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
@@ -140,7 +139,7 @@ def verdict(study: pd.DataFrame, *, base: int, p_after: float, p_before: float) 
     level = 1 - CONFIDENCE
     if p_after >= level:
         return "rien"
-    after = study.loc[study["year"].idxmax()]
+    after = study[study["year"] == study["year"].max()].iloc[0]
     nearest = min(abs(after["low"]), abs(after["high"]))
     before = study.loc[study["year"] < base, "effect"].abs()
     if p_before < level or (len(before) and nearest <= before.max()):
@@ -174,7 +173,7 @@ def balance(
     frame = pd.DataFrame(
         {"treated": inside.mean(), "outside": traits.loc[outside].mean(), "matched": matched}
     )
-    spread: Mapping[str, float] = inside.std()
-    frame["before"] = (frame["treated"] - frame["outside"]) / pd.Series(spread)
-    frame["after"] = (frame["treated"] - frame["matched"]) / pd.Series(spread)
+    spread = inside.std()
+    frame["before"] = (frame["treated"] - frame["outside"]) / spread
+    frame["after"] = (frame["treated"] - frame["matched"]) / spread
     return frame

@@ -95,7 +95,8 @@ class Typology:
 
 def embed(space: Space) -> Floats:
     """Coordinates of the towns: Euclidean distances are those of :mod:`utils.peers`, summed."""
-    return np.round(space.values * np.sqrt(space.weights / space.weights.sum()), DECIMALS)
+    points: Floats = space.values * np.sqrt(space.weights / space.weights.sum())
+    return points.round(DECIMALS)
 
 
 def _nearest(points: Floats, centres: Floats) -> Labels:
@@ -260,13 +261,11 @@ def name_classes(gaps: pd.DataFrame, *, least: int = 2) -> dict[int, str]:
     ranked = known.assign(
         size=-known["gap"].abs().round(DECIMALS), place=known["variable"].map(order)
     ).sort_values(["label", "size", "place"])
-    words = {
-        int(label): [
-            TRAITS[variable][0 if gap > 0 else 1]
-            for variable, gap in zip(rows["variable"], rows["gap"], strict=True)
-        ]
-        for label, rows in ranked.groupby("label")
-    }
+    words: dict[int, list[str]] = {}
+    for label, variable, gap in zip(
+        ranked["label"], ranked["variable"], ranked["gap"], strict=True
+    ):
+        words.setdefault(int(label), []).append(TRAITS[variable][0 if gap > 0 else 1])
     for count in range(least, len(TRAITS) + 1):
         named = {label: f"Villes {join_words(some[:count])}" for label, some in words.items()}
         if len(set(named.values())) == len(named):

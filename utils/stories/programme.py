@@ -179,8 +179,8 @@ def event_figure() -> Story:
         )
     elif suspect:
         title = (
-            "L’écart de 2024 entre les PVD et leurs semblables prolonge d’anciennes différences :"
-            " aucun effet du programme ne s’en déduit"
+            f"L’écart de 2024 pour {_listed(suspect)} ne peut pas être attribué au programme : les"
+            " PVD s’écartaient déjà de leurs semblables avant lui"
         )
     else:
         title = "En 2024, rien ne distingue l’évolution des PVD de celle de leurs semblables"
@@ -194,8 +194,8 @@ def event_figure() -> Story:
     )
     last = studies[studies["year"] > BASE].set_index("indicator")
     told = " ; ".join(
-        f"{label} : {_signed(last.loc[name, 'effect'], 3)}"
-        f" (de {_signed(last.loc[name, 'low'], 3)} à {_signed(last.loc[name, 'high'], 3)})"
+        f"{label} : {_signed(last['effect'][name], 3)}"
+        f" (de {_signed(last['low'][name], 3)} à {_signed(last['high'][name], 3)})"
         for name, label in kinds().items()
     )
     treated = int(last["treated"].min())
@@ -204,7 +204,7 @@ def event_figure() -> Story:
         drawn,
         caption=typographic(
             f"Évolution depuis {BASE} des équipements pour 1 000 habitants de {number(treated)}"
-            f" PVD, moins celle des {MATCHES} villes hors programme qui ressemblent le plus à chacune."
+            f" PVD, moins celle des {MATCHES} villes hors programme qui leur ressemblent le plus."
         ),
         alt=typographic(
             f"{len(kinds())} cadres, un point et un intervalle par année autour de zéro. Écart de"
@@ -252,9 +252,9 @@ def effects_table() -> pd.DataFrame:
                     for year in YEARS
                     if year != BASE
                 },
-                "Écart 2024 (%)": 100 * float(own.loc[2024, "effect"]) / level,
-                "Décelable (%)": 100 * 2.8 * float(own.loc[2024, "error"]) / level,
-                "p corrigée": float(own.loc[2024, "adjusted"]),
+                "Écart 2024 (%)": 100 * float(own["effect"][2024]) / level,
+                "Décelable (%)": 100 * 2.8 * float(own["error"][2024]) / level,
+                "p corrigée": float(own["adjusted"][2024]),
                 "Lecture": _WORDS[_verdicts()[name]],
             }
         )
@@ -292,8 +292,8 @@ def conclusion() -> str:
         )
     if suspect:
         parts.append(
-            f"un écart que des différences antérieures suffisent à expliquer pour"
-            f" {_listed(suspect)}"
+            f"un écart pour {_listed(suspect)}, mais d’autres, aussi grands ou contraires au"
+            " placebo, l’ont précédé"
         )
     if clear:
         gaps = table.set_index("Équipement")["Écart 2024 (%)"]
@@ -388,7 +388,7 @@ def sensitivity_table() -> pd.DataFrame:
         cells = []
         for name in kinds():
             effect, low, high = (
-                _signed(100 * float(last.loc[name, column]) / _level(name), 1)
+                _signed(100 * float(last[column][name]) / _level(name), 1)
                 for column in ("effect", "low", "high")
             )
             cells.append(f"{effect} ({low} à {high})")

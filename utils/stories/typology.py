@@ -60,8 +60,8 @@ def _space() -> peers.Space:
 
 
 def _mainland() -> pd.Index:
-    codes = tables.load_towns(pvd=True)["code"]
-    return pd.Index(codes[~codes.str.startswith("97")])
+    """Codes of the PVD of mainland France and Corsica."""
+    return pd.Index([c for c in tables.load_towns(pvd=True)["code"] if not c.startswith("97")])
 
 
 @lru_cache(maxsize=1)
@@ -197,8 +197,8 @@ def fragility() -> str:
     found, names = _sorted(), _names()
     silhouette = pd.Series(found.silhouette, index=found.codes)
     between = 100 * (silhouette < BETWEEN).mean()
-    by_class = silhouette.groupby(found.labels).mean()
-    weakest = int(by_class.idxmin())
+    by_class = [float(found.silhouette[found.labels == rank].mean()) for rank in range(CLASSES)]
+    weakest = int(np.argmin(by_class))
     towns = tables.load_towns().set_index("code")["name"]
     least = silhouette.sort_values(kind="stable").index[:3]
     own = _numbers().set_index("number").loc[CLASSES]
