@@ -24,6 +24,7 @@ ROOMS = [
     ["network"],
     ["commerce", "culture", "energy", "care", "territory", "brands"],
     ["peers"],
+    ["typology", "programme"],
     ["tables"],
     ["changes"],
     ["build"],
@@ -55,6 +56,8 @@ FORBIDDEN = {
     "territory": {"sources", "readers"},
     "brands": {"sources", "readers"},
     "peers": {"sources", "readers", "catalogue"},
+    "typology": {"sources", "readers", "catalogue"},
+    "programme": {"sources", "readers", "catalogue"},
 }
 
 

@@ -102,12 +102,17 @@ def test_the_stability_of_the_comparables_is_said() -> None:
     assert text.count("%") >= 4
 
 
-def test_the_comparables_predict_better_than_the_mean_of_the_programme() -> None:
+def test_the_comparables_predict_better_than_every_reference() -> None:
     table = comparison.validity_table()
     assert len(table) == len(comparison.OUTCOMES)
-    assert (table["ensemble des PVD"] > 1).sum() >= 15
+    clearly = (table.iloc[:, 2:-1] >= comparison.CLEARLY).sum()
+    assert (clearly > len(table) / 2).all()
+    assert clearly["ensemble des PVD"] >= 16
     assert (table["Villes"] > 1500).all()
-    assert "Puissance solaire".lower() in comparison.validity_sentence()
+    everywhere = comparison.validity_table(inside=False)
+    assert (everywhere["ensemble des PVD"] > 1).sum() >= 16
+    assert "puissance solaire" in comparison.validity_sentence()
+    assert "plus grande" in comparison.weights_sentence()
 
 
 def test_the_kinds_of_culture_add_up_to_the_two_classes(town: pd.Series) -> None:

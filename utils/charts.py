@@ -43,7 +43,15 @@ from utils.style import (
     year_axis,
 )
 
-__all__ = ["bars", "evolution", "histogram_of_towns", "scatter", "stacked", "strip_against"]
+__all__ = [
+    "bars",
+    "evolution",
+    "histogram_of_towns",
+    "intervals",
+    "scatter",
+    "stacked",
+    "strip_against",
+]
 
 LINE_IN = FONT_PT * 1.2 / 72  # height of a line of text, inches
 MAX_LINES_TOGETHER = 5
@@ -424,6 +432,76 @@ def evolution(
             typographic(f"Aucune valeur connue (n.\u00a0d.) : {', '.join(missing)}.")
         ]
     return figure, out[["year", "series", "value"]]
+
+
+@house_figure
+def intervals(
+    frame: pd.DataFrame,
+    *,
+    title: str = "",
+    unit: str = "",
+    base: int,
+    start: float,
+    start_label: str,
+) -> tuple[Figure, pd.DataFrame]:
+    """Draw estimates by year with their intervals, around zero, one panel a series.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Long: ``series``, ``year``, ``value``, ``low``, ``high``.
+    base : int
+        Year where every value is 0 by construction: an open mark.
+    start : float
+        When what is studied starts: a dashed line, named ``start_label``.
+
+    Returns
+    -------
+    figure : Figure
+    drawn : DataFrame
+        The same columns.
+
+    Raises
+    ------
+    TableError
+        If the frame is empty or lacks a column.
+    """
+    drawn = checked(frame, ["series", "year", "value", "low", "high"], what="Intervalles")
+    names = list(dict.fromkeys(drawn["series"].astype(str)))
+    columns = min(2, len(names))
+    rows = -(-len(names) // columns)
+    panel_in = (WIDTH_IN - 0.7) / columns
+    figure = _figure(1.85 * rows, title)
+    figure.get_layout_engine().set(wspace=0.08)  # type: ignore[union-attr, call-arg]
+    panels = figure.subplots(rows, columns, sharex=True, squeeze=False).ravel()
+    years = drawn["year"].astype(int)
+    for rank, (axes, name) in enumerate(zip(panels, names, strict=False)):
+        rows_of = drawn[drawn["series"] == name].sort_values("year")
+        x, y = _floats(rows_of["year"]), _floats(rows_of["value"])
+        axes.axhline(0, color=MUTED, lw=1)
+        axes.axvline(start, color=MUTED, ls=(0, (4, 3)), lw=1.2)
+        axes.vlines(x, _floats(rows_of["low"]), _floats(rows_of["high"]), color=PALETTE[0], lw=2.2)
+        axes.plot(x, y, "o", color=PALETTE[0], ms=6)
+        axes.plot([base], [0], "o", mfc="white", mec=PALETTE[0], mew=1.4, ms=6)
+        axes.grid(axis="y")
+        french_axis(axes, "y", ticks=3)
+        axes.set_title(wrap(typographic(name), panel_in - 0.55))
+        axes.margins(x=0.1, y=0.12)
+        year_axis(axes, years, width_in=panel_in - 0.3)
+        axes.tick_params(labelbottom=rank >= len(names) - columns)
+    for axes in panels[len(names) :]:
+        axes.set_visible(False)
+    if unit:
+        figure.supylabel(typographic(unit), fontsize=FONT_PT)
+    handles: list[Artist] = [
+        Line2D([], [], color=PALETTE[0], marker="o", lw=2.2,
+               label="estimation, intervalle à 95\u00a0%"),
+        Line2D([], [], ls="", marker="o", mfc="white", mec=PALETTE[0],
+               label=f"{base}, par construction"),
+        Line2D([], [], color=MUTED, ls=(0, (4, 3)), lw=1.2, label=typographic(start_label)),
+    ]  # fmt: skip
+    _legend(figure, handles)
+    return figure, drawn[["series", "year", "value", "low", "high"]]
 
 
 # -- bars ------------------------------------------------------------------------------

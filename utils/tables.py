@@ -328,6 +328,8 @@ _OF_TOWNS: Final[Mapping[str, str]] = {
     "grille_densite": "density",
     "taille_aav": "aav_size",
     ROLE: "aav_category",
+    "latitude": "lat",
+    "longitude": "lon",
 }
 
 
