@@ -207,9 +207,9 @@ def load_indicators(
     codes, years : iterable, optional
         Towns and years to keep.
     rates : bool
-        Add ``rate``: the value over its denominator, times the scale of the catalogue
-        (``NaN`` for an indicator without denominator). The population is that of the
-        year, or of the nearest year known.
+        Add ``population`` (inhabitants that year, or in the nearest year known) and
+        ``rate``: the value over its denominator, times the scale of the catalogue (``NaN``
+        for an indicator without denominator).
 
     Returns
     -------
@@ -279,7 +279,7 @@ def _with_rates(frame: pd.DataFrame) -> pd.DataFrame:
     )
     frame = frame.astype({"year": "int64"}).merge(nearest, on=["code", "year"], how="left")
     factor = frame["indicator"].map(scale).astype("float64")
-    frame["rate"] = factor * frame["value"] / frame.pop("population")
+    frame["rate"] = factor * frame["value"] / frame["population"]
     return frame
 
 
