@@ -5,7 +5,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: book test check data lab doctor bench lock clean venv
+.PHONY: book test check data portrait lab doctor bench lock clean venv
 
 book: venv  ## construit le livre dans _book/
 	$(BIN)/pvd book
@@ -21,6 +21,10 @@ check: venv  ## regarde les pages construites dans un vrai navigateur
 
 data: venv  ## reconstruit les tables embarquées à partir des sources
 	$(BIN)/pvd data
+
+VILLE ?= 46127
+portrait: venv  ## écrit le portrait d’une ville dans portraits/ : make portrait VILLE=46127
+	$(BIN)/pvd portrait "$(VILLE)"
 
 lab: venv  ## ouvre les carnets
 	$(BIN)/jupyter lab notebooks

@@ -35,7 +35,7 @@ from numpy.typing import NDArray
 from scipy import special, stats
 
 from utils.catalogue import Indicator
-from utils.formats import counted, elided, number, plural, quantity, typographic
+from utils.formats import NBSP, counted, elided, number, plural, quantity, typographic
 
 __all__ = [
     "CHANCE",
@@ -87,6 +87,8 @@ STANDARD: Final = 1.5
 
 #: Gaps are not told apart beyond this strength, robust standard deviations.
 _CAP: Final = 6.0
+#: Counts rarer than this are left out of a sum of probabilities.
+_NEGLIGIBLE: Final = 1e-6
 #: Distance of the quartile of a normal law to its median, standard deviations.
 _QUARTILE_SD: Final = 0.6745
 
@@ -115,6 +117,9 @@ class Gap:
         Comparables whose value is above 0.
     strength
         Robust standard deviations, at most 6: by how much the town stands apart.
+    total, share
+        For what is counted: number of things that the comparables have together, share of
+        the town in the inhabitants of all; NaN otherwise.
     chance
         Probability of such a gap if all had the same rate; NaN for what is not counted.
     kind
@@ -132,6 +137,8 @@ class Gap:
     as_far: int
     having: int
     strength: float
+    total: float
+    share: float
     chance: float
     kind: Kind = ""
     sure: bool = False
@@ -201,7 +208,7 @@ def judge(lines: pd.DataFrame, catalogue: Mapping[str, Indicator]) -> list[Gap]:
         index="indicator", columns="code", values=["read", "value", "population"]
     )
     values, counts, people = (
-        cells[column].reindex(index=ids, columns=order).to_numpy(dtype=float)
+        cells.loc[ids, column][order].to_numpy(dtype=float)
         for column in ("read", "value", "population")
     )
     years = lines.groupby("indicator")["year"].first()
@@ -211,9 +218,10 @@ def judge(lines: pd.DataFrame, catalogue: Mapping[str, Indicator]) -> list[Gap]:
     sums, inhabitants = (
         np.where(known[:, 1:], cell[:, 1:], 0).sum(axis=1) for cell in (counts, people)
     )
+    share = people[:, 0] / (people[:, 0] + inhabitants)
     chances = np.full(len(ids), np.nan)
     rows = kept[counted_too[kept]]
-    chances[rows] = _chance(counts[rows, 0], people[rows, 0], sums[rows], inhabitants[rows])
+    chances[rows] = _chance(counts[rows, 0], sums[rows], share[rows])
     return _told(
         [
             _gap(
@@ -222,7 +230,9 @@ def judge(lines: pd.DataFrame, catalogue: Mapping[str, Indicator]) -> list[Gap]:
                 count=float(counts[row, 0]),
                 own=float(values[row, 0]),
                 others=values[row, 1:][known[row, 1:]],
-                rate=float(sums[row] / inhabitants[row]) if counted_too[row] else float("nan"),
+                rate=float(sums[row] / inhabitants[row]),
+                total=float(sums[row]) if counted_too[row] else float("nan"),
+                share=float(share[row]) if counted_too[row] else float("nan"),
                 chance=float(chances[row]),
             )
             for row in kept
@@ -239,6 +249,8 @@ def _gap(
     own: float,
     others: Floats,
     rate: float,
+    total: float,
+    share: float,
     chance: float,
 ) -> Gap:
     """Measure one gap; ``rate`` (an inhabitant) is that of the comparables together."""
@@ -258,6 +270,8 @@ def _gap(
         as_far=as_far,
         having=int(np.sum(others > 0)),
         strength=min(max(strength, by_rank, 0.0), _CAP),
+        total=total,
+        share=share,
         chance=chance,
     )
 
@@ -267,9 +281,8 @@ def _deviate(tail: float) -> float:
     return float(-special.ndtri(tail))
 
 
-def _chance(own: Floats, people: Floats, total: Floats, others: Floats) -> Floats:
+def _chance(own: Floats, total: Floats, share: Floats) -> Floats:
     """Exact probabilities of gaps at least as large if the rates are equal."""
-    share = people / (people + others)
     below = stats.binom.cdf(own, own + total, share)
     above = stats.binom.sf(own - 1, own + total, share)
     return np.asarray(np.minimum(1.0, 2 * np.minimum(below, above)), dtype=float)
@@ -292,10 +305,7 @@ def _told(gaps: Sequence[Gap], catalogue: Mapping[str, Indicator]) -> list[Gap]:
     for gap in gaps:
         indicator = catalogue[gap.indicator]
         kind = _kind(gap, indicator)
-        if is_counted(indicator):
-            sure = gap.chance <= limit
-        else:
-            sure = gap.strength >= 2 * STANDARD
+        sure = gap.chance <= limit if is_counted(indicator) else gap.strength >= 2 * STANDARD
         told.append(replace(gap, kind=kind, sure=bool(kind) and sure))
     return told
 
@@ -337,39 +347,36 @@ def choose(gaps: Sequence[Gap], indicators: Sequence[Indicator], *, most: int = 
     return sorted(told, key=lambda gap: -gap.strength)[:most]
 
 
-def by_chance(
-    lines: pd.DataFrame,
-    catalogue: Mapping[str, Indicator],
-    *,
-    draws: int = 50,
-    seed: int = 20260427,
-) -> float:
-    """Mean number of gaps told of a town whose counts are drawn at its comparables' rates.
+def by_chance(gaps: Sequence[Gap], catalogue: Mapping[str, Indicator]) -> float:
+    """Mean number of gaps told of a town whose counts follow its comparables' rates by chance.
 
-    A Poisson draw for each indicator that is counted; what is measured is left out.
+    The sum, over what is counted, of the Poisson probabilities of the counts of which a gap
+    would be told; what is measured has no law of chance and is left out.
 
     Parameters
     ----------
-    lines, catalogue
-        As for :func:`judge`.
-    draws, seed : int
-        Number of imaginary towns, seed of the draws.
+    gaps : sequence of Gap
+        Of :func:`judge`.
+    catalogue : mapping
+        Their indicators.
     """
-    names = [name for name in lines["indicator"].unique() if is_counted(catalogue[str(name)])]
-    lines = lines[lines["indicator"].isin(names)].dropna(subset=["value"]).copy()
-    own = lines["is_town"].to_numpy()
-    sums = lines[~own].groupby("indicator")[["value", "population"]].sum()
-    rate = (sums["value"] / sums["population"]).reindex(lines.loc[own, "indicator"]).to_numpy()
-    people = lines.loc[own, "population"].to_numpy(dtype=float)
-    scale = lines.loc[own, "indicator"].map({n: catalogue[str(n)].scale for n in names})
-    generator = np.random.default_rng(seed)
-    told = 0
-    for _ in range(draws):
-        drawn = generator.poisson(np.nan_to_num(rate) * people).astype(float)
-        lines.loc[own, "value"] = drawn
-        lines.loc[own, "rate"] = scale.to_numpy(dtype=float) * drawn / people
-        told += sum(bool(gap.kind) for gap in judge(lines, catalogue))
-    return told / draws
+    told = 0.0
+    for gap in gaps:
+        if np.isnan(gap.chance) or gap.total == 0:
+            continue
+        law = stats.poisson(gap.total * gap.share / (1 - gap.share))
+        counts = np.arange(law.ppf(_NEGLIGIBLE), law.ppf(1 - _NEGLIGIBLE) + 1)
+        chances = _chance(counts, np.full_like(counts, gap.total), np.full_like(counts, gap.share))
+        values = counts * gap.reference / law.mean()
+        others = np.asarray(gap.others)
+        for count, own, chance in zip(counts, values, chances, strict=True):
+            as_far = np.sum(others >= own) if own >= gap.reference else np.sum(others <= own)
+            drawn = replace(
+                gap, count=count, own=float(own), as_far=int(as_far), chance=float(chance)
+            )
+            if _kind(drawn, catalogue[gap.indicator]):
+                told += float(law.pmf(count))
+    return told
 
 
 # --------------------------------------------------------------------------- words
@@ -505,7 +512,7 @@ def _of_things(gap: Gap, noun: Mapping[str, str]) -> tuple[str, str]:
     places = digits(gap.own, gap.reference)
     claim = f"{_magnitude(gap.own, gap.reference, noun['plural'])} que les villes comparables"
     rest = (
-        f" : {number(gap.count)} en {gap.year}, soit"
+        f" : {number(gap.count)}{NBSP}en {gap.year}, soit"
         f" {number(gap.own, places)} pour 1 000 habitants contre"
         f" {number(gap.reference, places)} ; {_place(gap, side)}."
     )

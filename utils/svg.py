@@ -65,7 +65,7 @@ def strip(own: float, others: Sequence[float], *, ident: str, title: str, desc: 
     """
     width, height = STRIP
     values = np.asarray(others, dtype=float)
-    low, high = min(values.min(), own), max(values.max(), own)
+    low, high = float(min(values.min(), own)), float(max(values.max(), own))
     span = (high - low) or 1.0
     margin, middle = 8.0, height / 2
 
@@ -104,12 +104,12 @@ class Outlines(NamedTuple):
     size: tuple[float, float]
     path: str
 
-    def place(self, lon: float, lat: float) -> tuple[float, float]:
-        """Return the place of a point (degrees, EPSG:4326), user units."""
-        point = gpd.GeoSeries(gpd.points_from_xy([lon], [lat]), crs=4326).to_crs(self.epsg)
-        return (
-            (float(point.x.iloc[0]) - self.left) / self.metres,
-            (self.top - float(point.y.iloc[0])) / self.metres,
+    def place(self, towns: pd.DataFrame) -> Floats:
+        """Return the places of towns (``lon``, ``lat``, EPSG:4326), user units, shape (n, 2)."""
+        points = gpd.GeoSeries(gpd.points_from_xy(towns["lon"], towns["lat"]), crs=4326)
+        metres = get_coordinates(points.to_crs(self.epsg))
+        return np.column_stack(
+            [(metres[:, 0] - self.left) / self.metres, (self.top - metres[:, 1]) / self.metres]
         )
 
 
@@ -121,9 +121,9 @@ def outlines(departements: gpd.GeoDataFrame) -> dict[str, Outlines]:
     departements : GeoDataFrame
         ``code``, ``geometry``, as read.
     """
-    wanted = {"": (MAINLAND_EPSG, 3000.0)} | {part.code: (part.epsg, 300.0) for part in INSETS}
-    overseas = departements["code"].str.slice(0, 3).where(
-        departements["code"].str.startswith("97"), ""
+    wanted = {"": (MAINLAND_EPSG, 3000.0)} | {part.code: (part.epsg, 150.0) for part in INSETS}
+    overseas = (
+        departements["code"].str.slice(0, 3).where(departements["code"].str.startswith("97"), "")
     )
     found = {}
     for code, (epsg, tolerance) in wanted.items():
@@ -175,35 +175,37 @@ def map_of_towns(
     ident, title, desc : str
         As for :func:`strip`.
     """
+    towns = towns.dropna(subset=["lon", "lat"])
     part = towns["code"].str.slice(0, 3).where(towns["code"].str.startswith("97"), "")
     shown = [code for code in lands if (part == code).any()]
-    scale = 1.0 if len(shown) == 1 else 0.48
-    places = [((i % 2) * MAP * 0.52, (i // 2) * MAP * 0.52) for i in range(len(shown))]
-    width = MAP if len(shown) > 1 else lands[shown[0]].size[0]
-    height = (
-        places[-1][1] + MAP * 0.48 if len(shown) > 1 else lands[shown[0]].size[1]
-    )
+    if len(shown) == 1:
+        scale, corners = 1.0, [(0.0, 0.0)]
+        width, height = lands[shown[0]].size
+    else:
+        scale, step = 0.48, MAP * 0.52
+        corners = [(i % 2 * step, i // 2 * step) for i in range(len(shown))]
+        width, height = float(MAP), corners[-1][1] + MAP * scale
     parts = [_open(round(width), round(height), ident, title, desc)]
-    marks = []
-    for code, (dx, dy) in zip(shown, places, strict=True):
-        land = lands[code]
+    last = ""
+    for code, (right, down) in zip(shown, corners, strict=True):
+        here = towns[part == code]
         parts.append(
-            f'<g transform="translate({dx:g} {dy:g}) scale({scale:g})"><path class="land"'
-            f' fill="{LAND}" stroke="{LINES}" stroke-width=".7" d="{land.path}"/></g>'
+            f'<g transform="translate({right:g} {down:g}) scale({scale:g})"><path class="land"'
+            f' fill="{LAND}" stroke="{LINES}" stroke-width=".7" d="{lands[code].path}"/></g>'
         )
-        for line in towns[part == code].itertuples():
-            if pd.isna(line.lon) or pd.isna(line.lat):
-                continue
-            x, y = (scale * v + d for v, d in zip(land.place(line.lon, line.lat), (dx, dy), strict=True))
-            if line.code == town:
-                marks.append(_diamond(x, y, 8))
-            elif line.pvd:
-                parts.append(
-                    f'<circle class="other" fill="{OTHER}" stroke="{OTHER}" r="4" cx="{x:.1f}" cy="{y:.1f}"/>'
-                )
+        places = scale * lands[code].place(here) + [right, down]
+        for (x, y), one, member in zip(places, here["code"], here["pvd"], strict=True):
+            if one == town:
+                last = _diamond(x, y, 8)
             else:
-                parts.append(
-                    f'<circle class="ring" fill="#fff" stroke="{OTHER}" stroke-width="1.6" r="3.6"'
-                    f' cx="{x:.1f}" cy="{y:.1f}"/>'
-                )
-    return "".join([*parts, *marks, "</svg>"])
+                parts.append(_dot(x, y, filled=bool(member)))
+    return "".join([*parts, last, "</svg>"])
+
+
+def _dot(x: float, y: float, *, filled: bool) -> str:
+    shape = (
+        f'class="other" fill="{OTHER}" r="4"'
+        if filled
+        else 'class="ring" fill="#fff" stroke-width="1.6" r="3.6"'
+    )
+    return f'<circle {shape} stroke="{OTHER}" cx="{x:.1f}" cy="{y:.1f}"/>'

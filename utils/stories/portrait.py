@@ -111,8 +111,8 @@ class Portrait:
         What could not be compared.
     sources
         Identifiers of ``data/sources.yml`` that were read.
-    lines
-        What was compared: :func:`lines_of`.
+    lines, gaps
+        What was compared: :func:`lines_of`, and :func:`utils.portrait.judge` of it.
     """
 
     town: pd.Series
@@ -124,6 +124,7 @@ class Portrait:
     unknown: tuple[Unknown, ...]
     sources: tuple[str, ...]
     lines: pd.DataFrame
+    gaps: tuple[Gap, ...]
 
     @property
     def examined(self) -> int:
@@ -179,7 +180,9 @@ def lines_of(town: pd.Series) -> pd.DataFrame:
     """
     codes = [str(town["code"]), *comparison.comparables(town)]
     newest = _newest()
-    lines = tables.load_indicators(list(newest), codes=codes, years=set(newest.values()), rates=True)
+    lines = tables.load_indicators(
+        list(newest), codes=codes, years=set(newest.values()), rates=True
+    )
     lines = lines[lines["year"] == lines["indicator"].map(newest)]
     order = lines["indicator"].map({name: rank for rank, name in enumerate(newest)})
     lines = lines.assign(order=order).sort_values(["order", "code"])
@@ -225,6 +228,7 @@ def draw(town: pd.Series) -> Portrait:
         unknown=_unknown(lines, gaps),
         sources=_dated(dict.fromkeys((*STRUCTURE_SOURCES, *used)), gaps),
         lines=lines,
+        gaps=tuple(gaps),
     )
 
 
@@ -285,47 +289,50 @@ def _unknown(lines: pd.DataFrame, gaps: Sequence[Gap]) -> tuple[Unknown, ...]:
 
 def parts_sentence(one: Portrait) -> str:
     """Say how many indicators were looked at, and on how many the town stands apart."""
+    if not one.apart:
+        return typographic(
+            f"Sur {counted(one.examined, 'indicateur')} regardés, aucun ne distingue"
+            f" {one.town['name']} de ses villes comparables au-delà du bruit."
+        )
     listed = join_words(
         [f"{part.title.lower()} ({number(part.apart)} sur {number(part.examined)})"
          for part in one.parts]
     )  # fmt: skip
     return typographic(
         f"Sur {counted(one.examined, 'indicateur')} regardés, {number(one.apart)}"
-        f" {plural(one.apart, 'distingue', 'distinguent')} nettement {one.town['name']} de ses"
+        f" {plural(one.apart, 'distingue', 'distinguent')} {one.town['name']} de ses"
         f" {counted(len(one.comparables), 'ville comparable', 'villes comparables')} : {listed}."
     )
 
 
 def chance_sentence(one: Portrait) -> str:
     """Say how many gaps chance alone would make among what is counted."""
-    lines, catalogue = one.lines, load_indicators_catalogue()
-    gaps = [
-        gap
-        for gap in portrait.judge(lines, catalogue)
-        if portrait.is_counted(catalogue[gap.indicator])
-    ]
+    catalogue = load_indicators_catalogue()
+    gaps = [gap for gap in one.gaps if portrait.is_counted(catalogue[gap.indicator])]
     told = sum(bool(gap.kind) for gap in gaps)
-    expected = portrait.by_chance(lines, catalogue)
+    expected = portrait.by_chance(gaps, catalogue)
     return typographic(
-        f"Pour ce qui se compte, {counted(told, 'écart est dit', 'écarts sont dits')} sur"
-        f" {counted(len(gaps), 'indicateur')} ; une ville imaginaire, dont les nombres seraient"
-        f" tirés au hasard aux taux des comparables {of_town(one.town['name'])}, en aurait en moyenne"
-        f" {number(expected, 1)}."
+        f"Parmi les {number(len(gaps))} indicateurs qui dénombrent quelque chose,"
+        f" {counted(told, 'écart est dit', 'écarts sont dits')} ; si les nombres"
+        f" {of_town(one.town['name'])} suivaient au hasard les taux de ses comparables, on en"
+        f" dirait en moyenne {number(expected, 1)}."
     )
 
 
 def method() -> str:
-    """Say in two sentences when a difference is told."""
+    """Say in a few sentences when a difference is told."""
     few = int(portrait.FARTHER * 20)
     return typographic(
         f"Un écart n’est dit que si {few} villes comparables sur 20 au plus vont aussi loin du même"
         f" côté, s’il atteint {percent(100 * (portrait.MEANINGFUL - 1))} de la référence"
         f" ({number(portrait.POINTS)} points pour une part) et s’il dépasse le bruit : pour ce qui"
-        " se compte, un test exact face au taux de l’ensemble des comparables, corrigé du nombre"
-        f" d’indicateurs regardés (un écart dit sur {number(1 / portrait.FALSE_RATE)} au plus"
-        " viendrait en moyenne du hasard) ; pour le reste,"
-        f" {number(portrait.STANDARD)} écarts-types robustes autour de la médiane. Avoir ou ne pas"
-        " avoir ce que presque toutes les autres n’ont pas ou ont est un fait, dit sans test."
+        " se compte, moins de"
+        f" {number(100 * portrait.CHANCE)} chances sur 100 que le hasard seul l’explique, face au"
+        " taux de l’ensemble des comparables (test exact) ; pour le reste, au moins"
+        f" {number(portrait.STANDARD, 1)} écart-type robuste autour de leur médiane. Avoir ce que"
+        " presque aucune autre n’a, ou l’inverse, est un fait, dit sans test. « Très net » :"
+        " l’écart tient encore quand on le corrige du nombre d’indicateurs regardés (Benjamini et"
+        f" Hochberg, {percent(100 * portrait.FALSE_RATE)})."
     )
 
 
