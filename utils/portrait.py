@@ -14,8 +14,9 @@ difference is not noise:
   standard deviations, taken on the town's side of the median, so that a long tail on the
   other side changes nothing.
 
-Having a thing that nearly no comparable has, or the reverse, is a fact of a census and not an
-estimate: rank alone decides.
+Lacking what nearly all comparables have (17 of 20) is a fact of a census and not an estimate:
+rank alone decides. So is having what nearly none has (:data:`RARE`: 1 of 20 at most, for rare
+things are many, and each town has one or another).
 
 About ninety indicators are looked at, so that some gaps are chance: :func:`by_chance` says how
 many, and a gap is *sure* when it would stand if each had been corrected for all the others
@@ -36,6 +37,7 @@ from scipy import special, stats
 
 from utils.catalogue import Indicator
 from utils.formats import NBSP, counted, elided, number, plural, quantity, typographic
+from utils.peers import K
 
 __all__ = [
     "CHANCE",
@@ -45,6 +47,7 @@ __all__ = [
     "MEANINGFUL",
     "MOST",
     "POINTS",
+    "RARE",
     "STANDARD",
     "THEMES",
     "Gap",
@@ -72,6 +75,8 @@ THEMES: Final[Mapping[str, tuple[str, ...]]] = {
 MOST: Final = 5
 #: Largest share of the comparables that may go as far as the town.
 FARTHER: Final = 0.15
+#: Largest share of the comparables that may have what is said rare.
+RARE: Final = 0.05
 #: Fewest comparables whose value is known.
 FEWEST: Final = 10
 #: Smallest ratio worth a word, either way.
@@ -257,8 +262,6 @@ def _gap(
     counted_too = is_counted(indicator)
     reference = rate * (indicator.scale or 1) if counted_too else float(np.median(others))
     as_far = int(np.sum(others >= own) if own >= reference else np.sum(others <= own))
-    # A town drawn among all would be as far out, on one side, with this probability.
-    by_rank = _deviate((as_far + 1) / (len(others) + 1))
     strength = _deviate(chance / 2) if counted_too else _robust(own, others)
     return Gap(
         indicator=indicator.id,
@@ -269,7 +272,7 @@ def _gap(
         reference=reference,
         as_far=as_far,
         having=int(np.sum(others > 0)),
-        strength=min(max(strength, by_rank, 0.0), _CAP),
+        strength=min(max(strength, 0.0), _CAP),
         total=total,
         share=share,
         chance=chance,
@@ -306,7 +309,11 @@ def _told(gaps: Sequence[Gap], catalogue: Mapping[str, Indicator]) -> list[Gap]:
         indicator = catalogue[gap.indicator]
         kind = _kind(gap, indicator)
         sure = gap.chance <= limit if is_counted(indicator) else gap.strength >= 2 * STANDARD
-        told.append(replace(gap, kind=kind, sure=bool(kind) and sure))
+        strength = gap.strength
+        if kind in ("present", "absent"):
+            # A town drawn among all would be as far out, on one side, with this probability.
+            strength = max(strength, _deviate((gap.as_far + 1) / (len(gap.others) + 1)))
+        told.append(replace(gap, kind=kind, sure=bool(kind) and sure, strength=strength))
     return told
 
 
@@ -314,7 +321,7 @@ def _kind(gap: Gap, indicator: Indicator) -> Kind:
     few = int(FARTHER * len(gap.others))
     if gap.own == 0 and len(gap.others) - gap.having <= few:
         return "absent"
-    if gap.own > 0 and gap.having <= few:
+    if gap.own > 0 and gap.having <= int(RARE * len(gap.others)):
         return "present"
     if gap.own == 0 or gap.as_far > few or not _meaningful(gap, indicator):
         return ""
@@ -452,7 +459,8 @@ def measured(value: float, unit: str, places: int) -> str:
 
 
 def _group(gap: Gap) -> str:
-    return f"{number(len(gap.others))} villes comparables"
+    known = "" if len(gap.others) >= K else " renseignées"
+    return f"{number(len(gap.others))} villes comparables{known}"
 
 
 def _place(gap: Gap, side: str) -> str:
@@ -489,12 +497,14 @@ def sentence(gap: Gap, indicator: Indicator) -> Sentence:
     """
     if not gap.kind:
         raise ValueError(gap.indicator)
-    done = _of_things(gap, indicator.noun) if indicator.noun and is_counted(indicator) else None
-    claim, rest = done or _of_measure(gap, indicator)
+    if indicator.noun and is_counted(indicator):
+        claim, rest = _of_things(gap, indicator.noun, indicator.rate_unit or "par habitant")
+    else:
+        claim, rest = _of_measure(gap, indicator)
     return Sentence(typographic(f"{claim[0].upper()}{claim[1:]}"), typographic(rest))
 
 
-def _of_things(gap: Gap, noun: Mapping[str, str]) -> tuple[str, str]:
+def _of_things(gap: Gap, noun: Mapping[str, str], unit: str) -> tuple[str, str]:
     """Write the sentence of a count that has a noun."""
     feminine = noun["gender"] == "f"
     one = "une" if feminine else "un"
@@ -512,8 +522,8 @@ def _of_things(gap: Gap, noun: Mapping[str, str]) -> tuple[str, str]:
     places = digits(gap.own, gap.reference)
     claim = f"{_magnitude(gap.own, gap.reference, noun['plural'])} que les villes comparables"
     rest = (
-        f" : {number(gap.count)}{NBSP}en {gap.year}, soit"
-        f" {number(gap.own, places)} pour 1 000 habitants contre"
+        f"{NBSP}: {number(gap.count)}{NBSP}en {gap.year}, soit"
+        f" {number(gap.own, places)} {unit} contre"
         f" {number(gap.reference, places)} ; {_place(gap, side)}."
     )
     return claim, rest
@@ -536,15 +546,17 @@ def _of_measure(gap: Gap, indicator: Indicator) -> tuple[str, str]:
             f" en {gap.year}, alors que {which} villes comparables sont à zéro."
         )
     side = "plus" if gap.kind == "more" else "moins"
+    place = f"{_place(gap, side)}."
+    reference = number(gap.reference, places)
     if _in_points(indicator):
         points = round(abs(gap.own - gap.reference))
         size = f"{number(points)} {plural(points, 'point')} de {side}"
     elif gap.own > 0 and gap.reference > 0:
         size = _magnitude(gap.own, gap.reference)
     else:
-        size = side
-    rest = (
-        f" ({value} en {gap.year}, contre {number(gap.reference, places)} pour leur médiane),"
-        f" {_place(gap, side)}."
+        return f"{label} : {value}", (
+            f" en {gap.year}, contre {reference} pour la médiane des villes comparables, {place}"
+        )
+    return f"{label} : {size} que les villes comparables", (
+        f" ({value} en {gap.year}, contre {reference} pour leur médiane), {place}"
     )
-    return f"{label} : {size} que les villes comparables", rest

@@ -33,6 +33,7 @@ __all__ = [
     "gaps_table",
     "lines_of",
     "method",
+    "newest",
     "parts_sentence",
     "source_lines",
     "strips",
@@ -179,19 +180,17 @@ def lines_of(town: pd.Series) -> pd.DataFrame:
         ``is_town``, in the order of the catalogue: what :func:`portrait.judge` wants.
     """
     codes = [str(town["code"]), *comparison.comparables(town)]
-    newest = _newest()
-    lines = tables.load_indicators(
-        list(newest), codes=codes, years=set(newest.values()), rates=True
-    )
-    lines = lines[lines["year"] == lines["indicator"].map(newest)]
-    order = lines["indicator"].map({name: rank for rank, name in enumerate(newest)})
+    years = newest()
+    lines = tables.load_indicators(list(years), codes=codes, years=set(years.values()), rates=True)
+    lines = lines[lines["year"] == lines["indicator"].map(years)]
+    order = lines["indicator"].map({name: rank for rank, name in enumerate(years)})
     lines = lines.assign(order=order).sort_values(["order", "code"])
     lines["is_town"] = lines["code"] == town["code"]
     return lines.drop(columns="order").reset_index(drop=True)
 
 
 @lru_cache(maxsize=1)
-def _newest() -> dict[str, int]:
+def newest() -> dict[str, int]:
     """Return the latest year of every indicator spoken of."""
     spoken = portrait.spoken(load_indicators_catalogue()).values()
     return {one.id: max(one.years) for group in spoken for one in group}
@@ -272,7 +271,7 @@ def _unknown(lines: pd.DataFrame, gaps: Sequence[Gap]) -> tuple[Unknown, ...]:
     own = lines[lines["is_town"]].set_index("indicator")["status"]
     reasons: dict[str, list[str]] = {"absent": [], "secret": [], "few": []}
     judged = {gap.indicator for gap in gaps}
-    for name in (name for name in _newest() if name not in judged):
+    for name in (name for name in newest() if name not in judged):
         status = str(own.get(name, "absent"))
         label = typographic(catalogue[name].label)
         reasons[status if status in reasons else "few"].append(label)
