@@ -371,18 +371,20 @@ def by_chance(gaps: Sequence[Gap], catalogue: Mapping[str, Indicator]) -> float:
     for gap in gaps:
         if np.isnan(gap.chance) or gap.total == 0:
             continue
-        law = stats.poisson(gap.total * gap.share / (1 - gap.share))
-        counts = np.arange(law.ppf(_NEGLIGIBLE), law.ppf(1 - _NEGLIGIBLE) + 1)
+        mean = gap.total * gap.share / (1 - gap.share)
+        first, last = stats.poisson.ppf([_NEGLIGIBLE, 1 - _NEGLIGIBLE], mean)
+        counts = np.arange(first, last + 1)
         chances = _chance(counts, np.full_like(counts, gap.total), np.full_like(counts, gap.share))
-        values = counts * gap.reference / law.mean()
+        values = counts * gap.reference / mean
+        weights = stats.poisson.pmf(counts, mean)
         others = np.asarray(gap.others)
-        for count, own, chance in zip(counts, values, chances, strict=True):
+        for count, own, chance, weight in zip(counts, values, chances, weights, strict=True):
             as_far = np.sum(others >= own) if own >= gap.reference else np.sum(others <= own)
             drawn = replace(
                 gap, count=count, own=float(own), as_far=int(as_far), chance=float(chance)
             )
             if _kind(drawn, catalogue[gap.indicator]):
-                told += float(law.pmf(count))
+                told += float(weight)
     return told
 
 

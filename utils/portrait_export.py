@@ -62,7 +62,7 @@ def content(town_code: str) -> dict[str, Any]:
         typographic(name) for name in peers["name"] + " (" + peers["departement"] + ")" + marks
     ]
     map_alt = typographic(f"{town['name']} et ses villes comparables : {join_words(names)}.")
-    shown = tables.load_towns().set_index("code").loc[[town["code"], *peers["code"]]]
+    shown = pd.concat([town.to_frame().T[["code", "lon", "lat", "pvd"]], peers], join="inner")
     return {
         "name": town["name"],
         "code": town["code"],
@@ -82,7 +82,7 @@ def content(town_code: str) -> dict[str, Any]:
         "map_note": _territories(peers),
         "map": svg.map_of_towns(
             _lands(),
-            shown.reset_index(),
+            shown.astype({"lon": float, "lat": float}),
             town=town["code"],
             ident="carte",
             title=typographic(f"Où sont {town['name']} et ses villes comparables"),

@@ -184,6 +184,11 @@ def load_towns(*, pvd: bool = False) -> pd.DataFrame:
 
 def load_populations() -> pd.DataFrame:
     """Load the municipal populations, long: ``code``, ``year``, ``population``."""
+    return _populations().copy()
+
+
+@lru_cache(maxsize=1)
+def _populations() -> pd.DataFrame:
     towns = _towns()
     years = [column for column in towns.columns if re.fullmatch(r"pop_\d{4}", column)]
     long = towns.melt("code", years, var_name="year", value_name="population")
@@ -268,7 +273,8 @@ def _is_in(table: pa.Table, column: str, values: Sequence[str]) -> NDArray[np.bo
 def _with_rates(frame: pd.DataFrame) -> pd.DataFrame:
     catalogue = load_indicators_catalogue()
     scale = {i: catalogue[i].scale for i in frame["indicator"].unique() if catalogue[i].denominator}
-    population = load_populations().dropna()
+    population = _populations()
+    population = population[population["code"].isin(frame["code"].unique())].dropna()
     pairs = frame[["code", "year"]].drop_duplicates().astype({"year": "int64"})
     nearest = pd.merge_asof(
         pairs.sort_values("year"),

@@ -29,6 +29,7 @@ __all__ = [
     "Told",
     "Unknown",
     "chance_sentence",
+    "comparables_sentence",
     "draw",
     "gaps_table",
     "lines_of",
@@ -37,6 +38,7 @@ __all__ = [
     "parts_sentence",
     "source_lines",
     "strips",
+    "unknown_table",
 ]
 
 POPULATION: Final = f"pop_{tables.LATEST_POPULATION}"
@@ -215,7 +217,9 @@ def draw(town: pd.Series) -> Portrait:
             )
         )
     strongest = sorted((t for part in parts for t in part.told), key=lambda t: -t.gap.strength)
-    towns = tables.load_towns().set_index("code").loc[comparison.comparables(town)]
+    codes = comparison.comparables(town)
+    towns = tables.load_towns()
+    towns = towns[towns["code"].isin(codes)].set_index("code").loc[codes]
     used = [name for gap in gaps for name in catalogue[gap.indicator].sources]
     return Portrait(
         town=town,
@@ -393,20 +397,28 @@ def gaps_table(one: Portrait) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        ``Thème``, ``Écart`` (the sentence), ``Force`` (robust standard deviations).
+        ``Thème``, ``Écart`` (the sentence), ``Très net`` (it stands when corrected for the
+        number of indicators), ``Force`` (standard deviations, at most 6).
     """
-    return pd.DataFrame(
-        [
-            {
-                "Thème": part.title,
-                "Écart": str(told.sentence),
-                "Force": told.gap.strength,
-            }
-            for part in one.parts
-            for told in part.told
-        ],
-        columns=["Thème", "Écart", "Force"],
-    )
+    columns = ["Thème", "Écart", "Très net", "Force"]
+    lines = [
+        (part.title, str(told.sentence), told.gap.sure, told.gap.strength)
+        for part in one.parts
+        for told in part.told
+    ]
+    return pd.DataFrame(lines, columns=columns)
+
+
+def comparables_sentence(one: Portrait) -> str:
+    """Name the comparable towns, the nearest first."""
+    names = list(one.comparables["name"] + " (" + one.comparables["departement"] + ")")
+    return typographic(f"De la plus proche à la plus éloignée : {join_words(names)}.")
+
+
+def unknown_table(one: Portrait) -> pd.DataFrame:
+    """List what could not be compared: ``Indicateur``, ``Raison``."""
+    lines = [(label, unknown.reason) for unknown in one.unknown for label in unknown.labels]
+    return pd.DataFrame(lines, columns=["Indicateur", "Raison"])
 
 
 def source_lines(one: Portrait) -> tuple[tuple[str, str], ...]:
