@@ -15,7 +15,17 @@ import pandas as pd
 
 from utils import charts, portrait, tables
 from utils.catalogue import load_indicators_catalogue, source
-from utils.formats import counted, join_words, number, of_town, percent, plural, typographic, year
+from utils.formats import (
+    counted,
+    in_town,
+    join_words,
+    number,
+    of_town,
+    percent,
+    plural,
+    typographic,
+    year,
+)
 from utils.portrait import Gap, Sentence
 from utils.publish import describe_strip
 from utils.stories import comparison
@@ -366,7 +376,9 @@ def strips(one: Portrait, part: Part) -> Story | None:
         town=town["code"],
         town_name=town["name"],
         group_name=comparison.GROUP,
-        title=typographic(f"{town['name']} : {_lowered(part.told[0].sentence.claim)}"),
+        title=typographic(
+            f"{_raised(in_town(town['name']))}, {_lowered(part.told[0].sentence.claim)}"
+        ),
         shared=False,
     )
     return Story(
@@ -385,6 +397,10 @@ def strips(one: Portrait, part: Part) -> Story | None:
         ),
         note="Le titre dit l’écart le plus fort.",
     )
+
+
+def _raised(text: str) -> str:
+    return f"{text[0].upper()}{text[1:]}"
 
 
 def _lowered(text: str) -> str:
