@@ -5,7 +5,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: book pdf test check verify data lab relire sbom doctor bench lock clean venv
+.PHONY: book pdf test check verify data portrait lab relire sbom doctor bench lock clean venv
 
 book: venv  ## construit le livre dans _book/
 	$(BIN)/pvd book
@@ -27,6 +27,10 @@ verify: venv  ## recalcule tout, et dit figure par figure ce qui diffère du liv
 
 data: venv  ## reconstruit les tables embarquées à partir des sources
 	$(BIN)/pvd data
+
+VILLE ?= 46127
+portrait: venv  ## écrit le portrait d’une ville dans portraits/ : make portrait VILLE=46127
+	$(BIN)/pvd portrait "$(VILLE)"
 
 lab: venv  ## ouvre les carnets
 	$(BIN)/jupyter lab notebooks

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.progress import Progress
 from rich.table import Table
 
 from utils import (
@@ -19,6 +20,7 @@ from utils import (
     datapackage,
     doctor,
     links,
+    portrait_export,
     prose,
     sitecheck,
     sources,
@@ -95,6 +97,48 @@ def town(query: Annotated[str, typer.Argument(help="Nom ou code Insee.")]) -> No
     """Trouver une petite ville par son nom ou son code."""
     line = tables.load_town(query)
     out.print(f"{line['name']} ({line['code']}), {line['departement_name']}", highlight=False)
+
+
+@app.command("portrait")
+def portrait(
+    query: Annotated[str | None, typer.Argument(help="Nom ou code Insee.")] = None,
+    formats: Annotated[
+        str, typer.Option("--format", help="html, pdf, ou les deux séparés par une virgule.")
+    ] = "html,pdf",
+    output: Annotated[Path, typer.Option(help="Dossier des portraits.")] = ROOT / "portraits",
+    every: Annotated[
+        bool, typer.Option("--all", help="Toutes les Petites villes de demain.")
+    ] = False,
+    jobs: Annotated[
+        int, typer.Option(help="Villes faites en même temps, avec --all ; -1 : une par cœur.")
+    ] = 1,
+) -> None:
+    """Écrire le portrait d’une ville, ou de toutes, en HTML et en PDF."""
+    if every == (query is not None):
+        raise BookError(
+            "Il faut une ville, ou --all, mais pas les deux.",
+            hint="Par exemple : pvd portrait 46127, ou pvd portrait --all --jobs 2.",
+        )
+    asked = [form.strip() for form in formats.split(",")]
+    if query is not None:
+        for path in portrait_export.export(query, formats=asked, folder=output, again=True):
+            out.print(str(path), soft_wrap=True, markup=False, highlight=False)
+        return
+    codes = list(tables.load_towns(pvd=True)["code"])
+    with Progress(console=err, transient=True) as bar:
+        task = bar.add_task("Portraits", total=len(codes))
+        report = portrait_export.export_all(
+            codes,
+            formats=asked,
+            folder=output,
+            jobs=jobs,
+            progress=lambda done: bar.update(task, completed=done),
+        )
+    out.print(report.sentence(), highlight=False, soft_wrap=True)
+    for code, reason in sorted(report.failed.items()):
+        err.print(f"{code} : {reason}", style="red", markup=False, soft_wrap=True)
+    if report.failed:
+        raise typer.Exit(2)
 
 
 @app.command("book")

@@ -223,6 +223,11 @@ def load_towns(*, pvd: bool = False) -> pd.DataFrame:
 
 def load_populations() -> pd.DataFrame:
     """Load the municipal populations, long: ``code``, ``year``, ``population``."""
+    return _populations().copy()
+
+
+@lru_cache(maxsize=1)
+def _populations() -> pd.DataFrame:
     towns = _towns()
     years = [column for column in towns.columns if re.fullmatch(r"pop_\d{4}", column)]
     long = towns.melt("code", years, var_name="year", value_name="population")
@@ -246,9 +251,9 @@ def load_indicators(
     codes, years : iterable, optional
         Towns and years to keep.
     rates : bool
-        Add ``rate``: the value over its denominator, times the scale of the catalogue
-        (``NaN`` for an indicator without denominator). The population is that of the
-        year, or of the nearest year known.
+        Add ``population`` (inhabitants that year, or in the nearest year known) and
+        ``rate``: the value over its denominator, times the scale of the catalogue (``NaN``
+        for an indicator without denominator).
 
     Returns
     -------
@@ -307,7 +312,8 @@ def _is_in(table: pa.Table, column: str, values: Sequence[str]) -> NDArray[np.bo
 def _with_rates(frame: pd.DataFrame) -> pd.DataFrame:
     catalogue = load_indicators_catalogue()
     scale = {i: catalogue[i].scale for i in frame["indicator"].unique() if catalogue[i].denominator}
-    population = load_populations().dropna()
+    population = _populations()
+    population = population[population["code"].isin(frame["code"].unique())].dropna()
     pairs = frame[["code", "year"]].drop_duplicates().astype({"year": "int64"})
     nearest = pd.merge_asof(
         pairs.sort_values("year"),
@@ -318,7 +324,7 @@ def _with_rates(frame: pd.DataFrame) -> pd.DataFrame:
     )
     frame = frame.astype({"year": "int64"}).merge(nearest, on=["code", "year"], how="left")
     factor = frame["indicator"].map(scale).astype("float64")
-    frame["rate"] = factor * frame["value"] / frame.pop("population")
+    frame["rate"] = factor * frame["value"] / frame["population"]
     return frame
 
 
