@@ -29,6 +29,7 @@ ROOMS = [
     ["maps", "charts"],
     ["publish"],
     ["stories"],
+    ["dashboard"],
     ["preview", "sitecheck"],
     ["book"],
     ["doctor"],

@@ -10,9 +10,10 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from utils import __version__, book, build, doctor, sitecheck, sources, tables
+from utils import __version__, book, build, dashboard, doctor, sitecheck, sources, tables
 from utils.catalogue import load_sources
 from utils.errors import BookError, PvdError
+from utils.formats import counted
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -22,6 +23,8 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
 )
+export = typer.Typer(help="Exporter les données pour d’autres usages.", no_args_is_help=True)
+app.add_typer(export, name="export")
 out = Console()
 err = Console(stderr=True)
 
@@ -89,6 +92,20 @@ def check_site(
 ) -> None:
     """Vérifier les pages construites, dans un vrai navigateur."""
     raise typer.Exit(sitecheck.run(folder, artefacts))
+
+
+@export.command("tableau")
+def export_dashboard(
+    output: Annotated[Path, typer.Option(help="Dossier à écrire.")],
+) -> None:
+    """Écrire les données et les scripts du tableau de bord."""
+    count = dashboard.write_dashboard(output)
+    out.print(
+        f"Tableau de bord écrit dans {output} : {counted(count, 'ville')}.",
+        highlight=False,
+        soft_wrap=True,
+        markup=False,
+    )
 
 
 @app.command("doctor")
