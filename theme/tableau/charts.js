@@ -32,19 +32,20 @@ function vega() {
 
 const shown = new WeakMap();
 
-async function draw(place, spec, description) {
+/** Draw some charts in a place, one after the other, in the stead of those it had. */
+async function draw(place, specs, description) {
   const embed = await vega();
-  shown.get(place)?.finalize();
+  for (const old of shown.get(place) ?? []) old.finalize();
   place.setAttribute("role", "img");
   place.setAttribute("aria-label", description);
-  const made = await embed(place, spec, { actions: false, renderer: "svg", ...FRENCH });
-  for (const part of place.querySelectorAll("svg, svg *")) {
-    part.removeAttribute("role");
-    part.removeAttribute("aria-label");
-    part.removeAttribute("aria-roledescription");
+  const boxes = specs.map(() => document.createElement("div"));
+  place.replaceChildren(...boxes);
+  const options = { actions: false, renderer: "svg", ...FRENCH };
+  shown.set(place, await Promise.all(specs.map((spec, rank) => embed(boxes[rank], spec, options))));
+  for (const drawn of place.querySelectorAll("svg")) {
+    drawn.setAttribute("aria-hidden", "true");
+    for (const part of drawn.querySelectorAll("[role]")) part.removeAttribute("role");
   }
-  place.querySelector("svg")?.setAttribute("aria-hidden", "true");
-  shown.set(place, made);
 }
 
 /** Colours of the page, which follow its theme. */
@@ -98,7 +99,7 @@ export function drawEvolution(place, { indicator, series, description }) {
   const scale = (range) => ({ domain: names, range: range.slice(0, names.length) });
   return draw(
     place,
-    {
+    [{
       width: "container",
       height: 260,
       autosize: { type: "fit-x", contains: "padding" },
@@ -132,7 +133,7 @@ export function drawEvolution(place, { indicator, series, description }) {
         {
           mark: { type: "line", strokeWidth: 2.5 },
           encoding: {
-            strokeDash: { field: "serie", scale: scale([[1, 0], [6, 4], [2, 3]]), legend: null },
+            strokeDash: { field: "serie", scale: scale([[1, 0], [6, 4], [2, 3]]) },
           },
         },
         {
@@ -140,7 +141,7 @@ export function drawEvolution(place, { indicator, series, description }) {
           encoding: { shape: { field: "serie", scale: scale(["diamond", "circle", "square"]) } },
         },
       ],
-    },
+    }],
     description,
   );
 }
@@ -154,7 +155,7 @@ const TERRITORIES = {
   976: "Mayotte",
 };
 
-/** Draw the towns on the map: one panel a territory; each kind has its own shape. */
+/** Draw the towns on the map: one drawing a territory; each kind has its own shape. */
 export async function drawMap(place, { towns, description }) {
   const [land] = await Promise.all([load("contours.json"), vega()]);
   const c = colours();
@@ -171,8 +172,10 @@ export async function drawMap(place, { towns, description }) {
   const present = Object.keys(TERRITORIES).filter((key) =>
     towns.some((town) => territory(town) === key),
   );
-  const panels = present.map((key) => {
-    const inside = towns.filter((town) => territory(town) === key);
+  const panels = present.map((key, rank) => {
+    const inside = towns
+      .filter((town) => territory(town) === key)
+      .map((town) => ({ ...town, size: marks[town.kind][2] }));
     const features = land.features.filter((one) => one.properties.territoire === key);
     const across = present.length > 1 ? Math.min(wide, 280) : wide;
     const projection =
@@ -180,7 +183,8 @@ export async function drawMap(place, { towns, description }) {
         ? { type: "conicConformal", rotate: [-3, -46.5], parallels: [44, 49] }
         : { type: "mercator" };
     return {
-      title: key === "metropole" ? undefined : TERRITORIES[key],
+      config: config(c),
+      title: key === "metropole" ? "" : TERRITORIES[key],
       width: across - 10,
       height: Math.round((across - 10) * (key === "metropole" ? 0.98 : 0.8)),
       layer: [
@@ -199,10 +203,17 @@ export async function drawMap(place, { towns, description }) {
             shape: {
               field: "label",
               scale: { domain: labels, range: of(0) },
-              legend: { orient: "bottom", direction: "vertical", title: null, symbolSize: 120 },
+              legend:
+                rank === present.length - 1
+                  ? { orient: "bottom", direction: "vertical", title: null, symbolSize: 120 }
+                  : null,
             },
-            color: { field: "label", scale: { domain: labels, range: of(1) } },
-            size: { field: "label", scale: { domain: labels, range: of(2) }, legend: null },
+            color: {
+              field: "label",
+              scale: { domain: labels, range: of(1) },
+              ...(rank === present.length - 1 ? {} : { legend: null }),
+            },
+            size: { field: "size", type: "quantitative", scale: null },
             tooltip: [
               { field: "name", title: "Ville" },
               { field: "departement", title: "Département" },
@@ -233,11 +244,7 @@ export async function drawMap(place, { towns, description }) {
       ],
     };
   });
-  await draw(
-    place,
-    { config: config(c), columns: Math.max(1, Math.floor(wide / 280)), concat: panels },
-    description,
-  );
+  await draw(place, panels, description);
 }
 
 const namedAt = {

@@ -113,6 +113,9 @@ async function refresh() {
     document.title = typographic(`${town.name} – ${document.title.split(" – ").slice(-1)[0]}`);
     performance.mark("tableau-fin");
     performance.measure("tableau-ville", "tableau-debut", "tableau-fin");
+    for (const one of root.querySelectorAll("details.tdb-volet")) {
+      setTimeout(() => one.isConnected && one.fill());
+    }
   } catch (error) {
     if (!(error instanceof TypeError || /réponse|reçu/.test(error.message))) throw error;
     if (mine !== turn) return;
@@ -160,7 +163,7 @@ function page(context) {
       "header",
       { class: "tdb-tete" },
       title,
-      h("p", null, town.identite),
+      h("p", null, identity(town)),
       town.atypique
         ? h("p", { class: "tdb-prudence" }, "Ville atypique : aucune ne lui ressemble vraiment ; chaque comparaison est à lire avec prudence.")
         : null,
@@ -177,7 +180,7 @@ function page(context) {
         h("ul", { class: "tdb-traits" }, told.map(({ found, beside }) => trait(found, { group, themes, names, other: beside }))),
       ),
       h(
-        "aside",
+        "section",
         { "aria-labelledby": "tdb-qui" },
         h("h3", { id: "tdb-qui" }, "Parmi qui"),
         h(
@@ -302,6 +305,9 @@ function map({ town, other }) {
   );
 }
 
+/** Who the town is, without its name, which is just above. */
+const identity = (town) => typographic(town.identite).replace(`${town.name} (${town.code}), `, "");
+
 const basic = ({ code, name, departement, lon, lat }) => ({ code, name, departement, lon, lat });
 
 /** Do something once a place is about to be seen, and again when the theme changes. */
@@ -418,7 +424,7 @@ function card(context) {
       "header",
       { class: "tdb-tete" },
       h("h1", null, town.name),
-      h("p", null, town.identite),
+      h("p", null, identity(town)),
     ),
     h("h2", null, `Ce qui la distingue, face à ${against}`),
     h("p", { class: "tdb-resume" }, summary(found.map((one) => one.found))),
@@ -461,7 +467,9 @@ async function start() {
   });
   root.addEventListener("toggle", (event) => {
     const key = event.target.dataset?.theme;
-    if (key) opened[event.target.open ? "add" : "delete"](key);
+    if (!key) return;
+    opened[event.target.open ? "add" : "delete"](key);
+    event.target.fill();
   }, true);
   window.addEventListener("popstate", () => {
     readAddress();
@@ -469,7 +477,10 @@ async function start() {
     refresh();
   });
   window.addEventListener("beforeprint", () => {
-    for (const one of root.querySelectorAll("details.tdb-volet")) one.open = true;
+    for (const one of root.querySelectorAll("details.tdb-volet")) {
+      one.fill();
+      one.open = true;
+    }
   });
   followTheme();
   await refresh();

@@ -23,10 +23,12 @@ export function load(path) {
 
 const formats = new Map();
 
-/** Write a number; "n. d." where it is not known, "secret" where it is. */
-export function number(value, decimals = 0) {
+/** Write a number, no more than three digits where it has decimals; "n. d.", "secret". */
+export function number(value, asked = 0) {
   if (value === "s") return "secret";
   if (value === null || value === undefined) return "n.\u00a0d.";
+  const size = Math.abs(value);
+  const decimals = Math.min(asked, size >= 100 ? 0 : size >= 10 ? 1 : asked);
   if (!formats.has(decimals)) {
     formats.set(
       decimals,
@@ -60,6 +62,12 @@ export function typographic(text) {
     .replace(/ :(?= |$)/g, "\u00a0:")
     .replace(/ ([;!?])(?= |$)/g, "\u202f$1")
     .replace(/(\d) %/g, "$1\u00a0%");
+}
+
+/** Write a label inside a sentence: small letters but for an acronym, "a, b" as "a (b)". */
+export function inSentence(label) {
+  const plain = label.replace(/, (.*)$/, " ($1)");
+  return /^\p{Lu}\p{Ll}/u.test(plain) ? plain[0].toLowerCase() + plain.slice(1) : plain;
 }
 
 /** Join words as in a sentence: "a, b et c". */

@@ -1,6 +1,6 @@
 // Elements made from data: every text goes in as text, never as HTML.
 
-import { typographic } from "./data.js";
+import { number, typographic } from "./data.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -77,7 +77,7 @@ export function strip(found, other, names = []) {
         s(
           "circle",
           { class: "point", cx: at(value), cy: middle, r: 4 },
-          s("title", null, `${name} : ${number(value, found)}`),
+          s("title", null, `${name} : ${number(value, found.indicator.decimals)}`),
         ),
       );
     }
@@ -101,9 +101,3 @@ export function strip(found, other, names = []) {
   }
   return drawn;
 }
-
-const number = (value, found) =>
-  value.toLocaleString("fr-FR", {
-    minimumFractionDigits: found.indicator.decimals,
-    maximumFractionDigits: found.indicator.decimals,
-  });

@@ -1,6 +1,6 @@
 // What the page shows of a town. Every function returns an element, or fills one.
 
-import { counted, gapWords, joined, number, quantity, rankWords } from "./data.js";
+import { counted, gapWords, inSentence, joined, number, quantity, rankWords } from "./data.js";
 import { h, strip } from "./dom.js";
 
 /** A reference as it is named in a sentence about this town. */
@@ -31,7 +31,7 @@ export function summary(found) {
     return "Rien ne la distingue nettement : aucun indicateur ne sort de ce que le hasard et la dispersion expliquent.";
   }
   const of = (side) => found.filter((one) => one.own > one.median === side);
-  const told = (list) => list.map((one) => one.indicator.label);
+  const told = (list) => list.map((one) => inSentence(one.indicator.label));
   const [high, low] = [told(of(true)), told(of(false))];
   return [
     high.length && `Plus haut ici : ${joined(high)}.`,
@@ -96,18 +96,18 @@ export function peers(town, href, offered) {
           ? h("a", { href: href(one.code), "data-ville": one.code }, one.name)
           : h("span", null, one.name),
         " ",
-        h("small", null, `${one.departement}${one.pvd ? "" : ", hors programme"}`),
+        h("small", null, `${one.departement}${one.pvd ? ", PVD" : ""}`),
       ),
     ),
   );
 }
 
-/** A theme: a table of its indicators, folded. */
+/** A theme: a table of its indicators, folded, filled when `fill` of the element is called. */
 export function theme(key, label, readings, context) {
-  const { town, other, told, group, open } = context;
+  const { told, open } = context;
   const standing = readings.filter(({ found }) => told.has(found.indicator.id)).length;
-  const mark = standing > 1 ? `, dont ${standing} traits distinctifs` : standing ? ", dont 1 trait distinctif" : "";
-  return h(
+  const mark = standing ? `, dont ${counted(standing, "traits")} à remarquer` : "";
+  const folded = h(
     "details",
     { class: "tdb-volet", "data-theme": key, open },
     h(
@@ -116,29 +116,40 @@ export function theme(key, label, readings, context) {
       h("h3", null, label),
       h("span", null, `${counted(readings.length, "indicateurs")}${mark}`),
     ),
-    h(
-      "div",
-      { class: "tdb-defile", role: "region", "aria-label": `Tableau : ${label}`, tabindex: "0" },
+  );
+  folded.fill = () => {
+    folded.fill = () => {};
+    folded.append(
       h(
-        "table",
-        { class: "tdb-table" },
-        h("caption", { class: "tdb-cache" }, `${label} : ${town.name} face à ${context.against}`),
-        h(
-          "thead",
-          null,
-          h(
-            "tr",
-            null,
-            h("th", { scope: "col" }, "Indicateur"),
-            h("th", { scope: "col", class: "nombre" }, town.name),
-            other && h("th", { scope: "col", class: "nombre" }, other.name),
-            h("th", { scope: "col", class: "nombre" }, "Médiane"),
-            h("th", { scope: "col", class: "place" }, "Position"),
-          ),
-        ),
-        h("tbody", null, readings.map(({ found, beside }) => row(found, beside, other, told, group))),
+        "div",
+        { class: "tdb-defile", role: "region", "aria-label": `Tableau : ${label}`, tabindex: "0" },
+        table(label, readings, context),
+      ),
+    );
+  };
+  if (open) folded.fill();
+  return folded;
+}
+
+function table(label, readings, { town, other, told, group, against }) {
+  return h(
+    "table",
+    { class: "tdb-table" },
+    h("caption", { class: "tdb-cache" }, `${label} : ${town.name} face à ${against}`),
+    h(
+      "thead",
+      null,
+      h(
+        "tr",
+        null,
+        h("th", { scope: "col" }, "Indicateur"),
+        h("th", { scope: "col", class: "nombre" }, town.name),
+        other && h("th", { scope: "col", class: "nombre" }, other.name),
+        h("th", { scope: "col", class: "nombre" }, "Médiane"),
+        h("th", { scope: "col", class: "place" }, "Position"),
       ),
     ),
+    h("tbody", null, readings.map(({ found, beside }) => row(found, beside, other, told, group))),
   );
 }
 
