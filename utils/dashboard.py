@@ -61,13 +61,15 @@ _NOT_TOLD: Final = frozenset({"part_enseigne_connue", "carreaux_part_imputee"})
 _TOLD_THEMES: Final = frozenset(THEMES) - {"territoire"}
 
 _PROBABILITIES: Final = np.array([0, 0.1, 0.25, 0.5, 0.75, 0.9, 1])
+#: What the bundle of the drawing library gives to the page.
+_BUNDLED: Final = "window.vegaEmbed = vegaEmbed;"
 _IQR_TO_SD: Final = 1.349  # of a normal law
 _CHUNK: Final = 500  # towns whose files are made together
 #: Detail of the outlines, degrees, on the mainland and overseas, and decimals kept.
 _TOLERANCES: Final = (0.02, 0.004)
 _DIGITS: Final = 3
-#: What two strings "c" and "s" of a status become in a file; the rest is null.
-_SECRET: Final = "s"
+#: What a secret value is in a file; the other unknown ones are null.
+_HIDDEN: Final = "s"
 
 Floats = NDArray[np.float64]
 
@@ -113,7 +115,7 @@ def _measures(codes: pd.Index) -> list[_Measure]:
     catalogue = load_indicators_catalogue()
     programme = codes.isin(tables.load_towns(pvd=True)["code"])
     lines = tables.load_indicators(rates=True)
-    lines["place"] = codes.get_indexer(lines.pop("code"))
+    lines["place"] = codes.get_indexer(pd.Index(lines.pop("code")))
     lines["secret"] = lines.pop("status").eq("secret")
     found = []
     for name, own in lines.groupby("indicator", sort=False):
@@ -121,7 +123,11 @@ def _measures(codes: pd.Index) -> list[_Measure]:
         years, column = np.unique(own["year"].to_numpy(), return_inverse=True)
         rated = indicator.denominator is not None
         shape = (len(codes), len(years))
-        values, counts, secret = np.full(shape, np.nan), np.full(shape, np.nan), np.zeros(shape, bool)
+        values, counts, secret = (
+            np.full(shape, np.nan),
+            np.full(shape, np.nan),
+            np.zeros(shape, bool),
+        )
         where = (own["place"].to_numpy(), column)
         counts[where] = own["value"]
         values[where] = own["rate"] if rated else own["value"]
@@ -189,7 +195,8 @@ def _against_peers(own: Floats, others: Floats) -> _Compared:
     """Compare towns with the values of their comparables: shape (towns, comparables)."""
     middle = _quantiles(others, np.array([0.25, 0.5, 0.75]))
     known = np.isfinite(others).sum(axis=1).astype(float)
-    rank = _rank((others < own[:, None]).sum(1), (others == own[:, None]).sum(1), known)
+    mine = own[:, None]
+    rank = _rank((others < mine).sum(1, dtype=float), (others == mine).sum(1, dtype=float), known)
     rank[np.isnan(own)] = np.nan
     with np.errstate(invalid="ignore", divide="ignore"):
         mean = np.nansum(others, axis=1) / known
@@ -216,7 +223,7 @@ def _against_groups(
             continue
         mine = own[places]
         inside = np.isin(np.asarray(rows)[places], group) & np.isfinite(mine)
-        below = np.searchsorted(ordered, mine, "left")
+        below = np.searchsorted(ordered, mine, "left").astype(float)
         equal = np.searchsorted(ordered, mine, "right") - below - inside
         quarter, half, three = np.quantile(ordered, [0.25, 0.5, 0.75])
         known = len(ordered) - inside
@@ -308,7 +315,10 @@ def _groups(towns: pd.DataFrame) -> dict[str, dict[str, tuple[str, NDArray[np.in
     }
     return {
         kind: {
-            str(key): (str(names[kind].iloc[places[0]]), programme[keys[kind].iloc[programme] == key])
+            str(key): (
+                str(names[kind].iloc[places[0]]),
+                programme[keys[kind].iloc[programme] == key],
+            )
             for key, places in towns.groupby(keys[kind]).indices.items()
             if kind == "pvd" or key
         }
@@ -354,7 +364,7 @@ def write_dashboard(output: Path, *, codes: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=".tableau-") as folder:
         new = Path(folder) / "new"
         shutil.copytree(ASSETS, new)
-        (new / "vega.js").write_text(vl_convert.javascript_bundle(), encoding="utf-8")
+        (new / "vega.js").write_text(vl_convert.javascript_bundle(_BUNDLED), encoding="utf-8")
         count = _write_data(new, offered_towns() if codes is None else sorted(set(codes)))
         if output.exists():
             output.rename(Path(folder) / "old")
@@ -419,8 +429,8 @@ def _index(towns: pd.DataFrame) -> dict[str, Any]:
     return {
         "departements": {str(key): str(name) for key, name in sorted(names.items())},
         "villes": [
-            [t.code, t.name_, t.departement, int(t.pvd)]
-            for t in towns.rename(columns={"name": "name_"}).itertuples(index=False)
+            [*line[:-1], int(line[-1])]
+            for line in towns[["code", "name", "departement", "pvd"]].to_numpy(object).tolist()
         ],
     }
 
@@ -537,9 +547,9 @@ def _near(
 ) -> tuple[NDArray[np.intp], Floats]:
     """Return the places of the comparables, -1 where one has fewer, and the last distance."""
     near = np.full((len(codes), peers.K), -1)
-    line = pd.Index(codes).get_indexer(found["code"])
-    near[line, found["rank"] - 1] = every.get_indexer(found["peer"])
-    last = found.groupby("code")["distance"].max().reindex(codes).to_numpy("float64")
+    line = pd.Index(codes).get_indexer(pd.Index(found["code"]))
+    near[line, found["rank"] - 1] = every.get_indexer(pd.Index(found["peer"]))
+    last = found.groupby("code")["distance"].max().reindex(list(codes)).to_numpy("float64")
     return near, last
 
 
@@ -612,7 +622,7 @@ def _block(
 ) -> list[Any]:
     """Return what some towns' files hold of one indicator, one list a town for each."""
     own = _whole(m.values[rows], m.decimals)
-    own[m.secret[rows]] = _SECRET
+    own[m.secret[rows]] = _HIDDEN
     counts = _whole(m.counts[rows], m.indicator.decimals).tolist() if m.rated else None
     others = _whole(_of(m.newest, near), m.decimals).tolist()
     medians = np.column_stack(
