@@ -114,7 +114,7 @@ def _measures(codes: pd.Index) -> list[_Measure]:
     """Return every indicator of the catalogue that has a value, theme by theme."""
     catalogue = load_indicators_catalogue()
     programme = codes.isin(tables.load_towns(pvd=True)["code"])
-    lines = tables.load_indicators(rates=True)
+    lines = tables.load_indicators(list(catalogue), rates=True)
     lines["place"] = codes.get_indexer(pd.Index(lines.pop("code")))
     lines["secret"] = lines.pop("status").eq("secret")
     found = []
@@ -149,7 +149,7 @@ def _decimals(rates: Floats) -> int:
     """Return the decimals that tell two towns apart: two or three significant digits."""
     seen = rates[rates > 0]
     middle = float(np.median(seen)) if seen.size else 1.0
-    return 0 if middle >= 100 else 1 if middle >= 1 else 2
+    return 0 if middle >= 100 else 1 if middle >= 10 else 2
 
 
 def _quantiles(values: Floats, probabilities: Floats) -> Floats:
