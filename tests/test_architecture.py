@@ -36,6 +36,7 @@ ROOMS = [
     ["publish"],
     ["sspcloud", "links", "prose"],
     ["stories"],
+    ["dashboard"],
     ["preview", "sitecheck", "reproducibility", "portrait_export"],
     ["book"],
     ["verify", "datapackage"],

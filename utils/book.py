@@ -21,7 +21,7 @@ from typing import Any, Final
 
 import yaml
 
-from utils import preview
+from utils import dashboard, preview
 from utils.errors import BookError
 from utils.formats import counted, typographic
 from utils.reproducibility import REPORT, write_site_report
@@ -38,6 +38,8 @@ MAX_TOLD: Final = 20
 
 #: Folders of the project that no page reads; a name with a dot first is left out as well.
 _NOT_COPIED: Final = ("_book", "artefacts", "build", "figures", "tests", "utils", "*.egg-info")
+#: The chapter whose data and scripts are written beside the pages.
+_DASHBOARD: Final = Path("chapters") / "tableau_de_bord.qmd"
 _COLOURS: Final = re.compile(r"\x1b\[[0-9;]*m")
 #: Lines by which Quarto, its filters or pandoc tell of a fault; it may still exit with 0.
 _FAULT: Final = re.compile(r"^(?:WARN|ERROR|\[WARNING\])|Unable to resolve")
@@ -298,6 +300,10 @@ def build_book(root: Path, *, output: Path, progress: Progress | None = None) ->
             preview.build_preview(copy, site, progress=progress)
         else:
             faults = _render(copy, site, quarto, root / "build" / "quarto.log", progress)
+        if (copy / _DASHBOARD).is_file():
+            if progress:
+                progress("données du tableau de bord")
+            dashboard.write_dashboard(site / "tableau")
         write_site_report(site, root)
         if faults := [*faults, *check_site(site)]:
             raise _faulty(faults)

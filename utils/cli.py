@@ -17,6 +17,7 @@ from utils import (
     book,
     build,
     changes,
+    dashboard,
     datapackage,
     doctor,
     links,
@@ -29,6 +30,7 @@ from utils import (
 )
 from utils.catalogue import load_sources
 from utils.errors import BookError, PvdError
+from utils.formats import counted
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -238,6 +240,20 @@ def proofread(
         err.print(fault, markup=False, highlight=False, soft_wrap=True)
     out.print(f"Fautes : {len(faults)}.", highlight=False)
     raise typer.Exit(1 if faults else 0)
+
+
+@export.command("tableau")
+def export_dashboard(
+    output: Annotated[Path, typer.Option(help="Dossier à écrire.")],
+) -> None:
+    """Écrire les données et les scripts du tableau de bord."""
+    count = dashboard.write_dashboard(output)
+    out.print(
+        f"Tableau de bord écrit dans {output} : {counted(count, 'ville')}.",
+        highlight=False,
+        soft_wrap=True,
+        markup=False,
+    )
 
 
 @app.command("doctor")
