@@ -62,6 +62,7 @@ def test_registre_layouts(tmp_path, layout):
     frame = en.read_registre(path)
     assert list(frame.columns) == [
         "code", "filiere", "installations", "power_kw", "energy_kwh", "commissioned", "name",
+        "region",
     ]  # fmt: skip
     assert frame["code"].fillna("-").tolist() == ["01004", "2A191", "-"]
     assert frame["filiere"].tolist() == ["solaire", "hydraulique", "solaire"]
@@ -76,7 +77,11 @@ def test_registre_layouts(tmp_path, layout):
 def test_registre_without_energy_nor_dates(tmp_path):
     content = "codeinseecommune;filiere;puismaxinstallee\n75108;Nucléaire;10\n"
     frame = en.read_registre(synthetic(tmp_path, content))
-    assert frame[["installations", "energy_kwh", "commissioned", "name"]].isna().all(axis=None)
+    assert (
+        frame[["installations", "energy_kwh", "commissioned", "name", "region"]]
+        .isna()
+        .all(axis=None)
+    )
     assert frame["code"].tolist() == ["75108"]
 
 

@@ -115,6 +115,7 @@ _REGISTRE_COLUMNS = {
         "datemiseenservice",
     ],
     "name": ["nominstallation"],
+    "region": ["coderegion"],
     "regime": ["regime"],
 }
 _REGISTRE = _schema(
@@ -126,6 +127,7 @@ _REGISTRE = _schema(
         "energy_kwh": _ENERGY,
         "commissioned": pa.Column(nullable=True),
         "name": _TEXT,
+        "region": _TEXT,
     }
 )
 
@@ -147,7 +149,7 @@ def read_registre(path: Path) -> pd.DataFrame:
         when the register does not say it; arrondissements in Paris, Lyon and Marseille),
         ``filiere``, ``installations``, ``power_kw``, ``energy_kwh`` (injected only, over
         twelve rolling months; ``NaN`` when absent, a 0 often means « not declared »),
-        ``commissioned``, ``name``.
+        ``commissioned``, ``name``, ``region`` (as the register has it, often missing).
 
     Raises
     ------
@@ -164,7 +166,7 @@ def read_registre(path: Path) -> pd.DataFrame:
     under 36 kW are not published by commune: a commune without a line is not a 0.
     """
     label = path.name
-    optional = ["installations", "energy_kwh", "commissioned", "name", "regime"]
+    optional = ["installations", "energy_kwh", "commissioned", "name", "region", "regime"]
     if path.suffix.lower() == ".parquet":
         names = pq.read_schema(path).names
         found = select(
