@@ -64,7 +64,7 @@ METHODS: Final[Mapping[str, str]] = {
     "france": "puissance × facteur de charge national",
     "mixte": "plusieurs méthodes",
     "hors_service": "mise en service après l’année",
-    "inconnue": "inconnue",
+    "inconnue": "non estimée",
 }
 
 #: Hours of a year of 365 days.

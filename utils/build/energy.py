@@ -57,7 +57,7 @@ def _energies(shop: Workshop) -> pd.DataFrame:
     def compute() -> pd.DataFrame:
         lines = energy.estimate_energy(register, production, year=YEAR)
         others = register[~register["filiere"].isin(energy.CALIBRATED_AS)]
-        others = others[others["filiere"].isin(_RENEWABLE)].assign(method="inconnue")
+        others = others.assign(method="inconnue")
         return pd.concat([lines, others], ignore_index=True)
 
     lines = shop.carried(
