@@ -181,6 +181,41 @@ def test_powerplants_of_france_with_their_errors(tmp_path):
     assert frame["technology"].isna().tolist() == [False, False, True, False]
 
 
+MASTS = (
+    "id_aerogenerateur,nom_parc,nom_commune,code_dept,statut_parc,etat_mat,en_service,puissance_mw,"
+    "hauteur_totale,x_aerogenerateur,y_aerogenerateur,epsg\n"
+    "1,Crête,Synthétique,1,Autorisé,CO,Non,2.5,150,700000,6600000,2154\n"
+    "2,Crête,Synthétique,1,Autorisé,,Oui,,150,3,46.5,4326\n"
+    "3,Crête,Synthétique,1,Autorisé,EC,Non,2.5,150,700000,6600000,2154\n"
+    "4,Val,Synthétique,01,Refusé,CO,Oui,2.5,150,700000,6600000,2154\n"
+    "5,Val,Synthétique,01,Autorisé,CO,Oui,2.5,,,,\n"
+)
+
+
+def test_masts_that_stand_with_the_system_of_each_line(tmp_path):
+    frame = en.read_eoliennes(synthetic(tmp_path, MASTS)).set_index("mast_id")
+    assert frame.index.tolist() == ["1", "2", "5"]
+    assert frame["power_kw"].fillna(-1).tolist() == [2500, -1, 2500]
+    assert frame.loc[["1", "2"], "lon"].tolist() == pytest.approx([3, 3])
+    assert frame.loc[["1", "2"], "lat"].tolist() == pytest.approx([46.5, 46.5], abs=1e-3)
+    assert frame.loc["5", ["lon", "lat"]].isna().all()
+    assert set(frame["departement"]) == {"01"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (",2.5,150,700000", ",-2.5,150,700000", "power_kw"),
+        (",2.5,150,700000", ",2500,150,700000", "power_kw"),
+        (",2154", ",999999", "999999"),
+        ("puissance_mw", "puissance", "puissance_mw"),
+    ],
+)
+def test_masts_refuse(tmp_path, old, new, said):
+    with pytest.raises(LayoutError, match=said):
+        en.read_eoliennes(synthetic(tmp_path, MASTS.replace(old, new)))
+
+
 # --------------------------------------------------------------------------- consumption
 
 CONSO = (

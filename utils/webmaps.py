@@ -21,7 +21,6 @@ import folium
 import geopandas as gpd
 import pandas as pd
 import xyzservices.providers
-from branca.element import Element
 
 from utils.formats import typographic
 from utils.maps import IGN_CREDIT
@@ -140,10 +139,10 @@ def frame_map(
         What the map shows: words of the button and name of the frame.
     """
     lon, lat = centre
-    page = folium.Map(location=[lat, lon], tiles=None, zoom_start=10, prefer_canvas=True)
+    page = folium.Map(location=[lat, lon], tiles=None, prefer_canvas=True, zoom_snap=0.25)
     page.default_js, page.default_css = [], []  # folium's come from elsewhere
     figure: Any = page.get_root()
-    figure.header.add_child(Element(_leaflet()), name="leaflet")
+    figure.header.add_child(folium.Element(_leaflet()), name="leaflet")
     folium.TileLayer(
         xyzservices.providers.GeoportailFrance.plan.build_url(),
         attr=_CREDIT,
@@ -151,16 +150,16 @@ def frame_map(
         max_zoom=18,
     ).add_to(page)
     folium.Circle([lat, lon], radius=radius_m, color=INK, weight=1, dash_array="6 6").add_to(page)
+    for layer in layers:
+        if not layer.points.empty:
+            _add(layer, page)
     if outline is not None and not outline.empty:
         folium.GeoJson(
             json.loads(outline[["geometry"]].to_json()),
             name="limite communale",
-            style_function=lambda _: {"color": TOWN, "weight": 3, "fillOpacity": 0},
+            style_function=lambda _: {"color": TOWN, "weight": 3, "fill": False},
         ).add_to(page)
-    for layer in layers:
-        if not layer.points.empty:
-            _add(layer, page)
-    folium.LayerControl(collapsed=False).add_to(page)
+    folium.LayerControl(position="bottomleft", collapsed=False).add_to(page)
     around_lat, around_lon = _degrees(radius_m, lat)
     page.fit_bounds([[lat - around_lat, lon - around_lon], [lat + around_lat, lon + around_lon]])
     told = html.escape(typographic(title), quote=True)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 import geopandas as gpd
+import numpy as np
 import pandas as pd
 
 from utils import communes, energy
@@ -27,6 +28,10 @@ __all__ = ["BUILDERS", "LOT", "LOT_YEAR", "METHODS", "YEAR"]
 #: Year of the energies: the last that ODRÉ's regional production has.
 YEAR: Final = 2023
 
+#: Register that is read. Its injected energy counts for :data:`YEAR` only in the edition of
+#: 31 December of that year (``registre_2023``): in any other it is that of other months.
+REGISTER: Final = "registre"
+
 #: Where and when the injected energy is known (rolling year that ends that year).
 LOT: Final = "46"
 LOT_YEAR: Final = 2026
@@ -46,8 +51,14 @@ def _with_region(shop: Workshop, lines: pd.DataFrame) -> pd.DataFrame:
 
 def _register(shop: Workshop) -> pd.DataFrame:
     """Return the register, farms at sea apart, with the region of each commune."""
-    lines = shop.read("registre")
-    return shop.once("registre:lignes", lambda: _with_region(shop, energy.split_offshore(lines)))
+    lines = shop.read(REGISTER)
+
+    def compute() -> pd.DataFrame:
+        own_year = f"registre_{YEAR}" == REGISTER
+        known = lines if own_year else lines.assign(energy_kwh=np.nan)
+        return _with_region(shop, energy.split_offshore(known))
+
+    return shop.once("registre:lignes", compute)
 
 
 def _energies(shop: Workshop) -> pd.DataFrame:
@@ -288,7 +299,7 @@ def build_blanks(shop: Workshop) -> pd.DataFrame:
 
     ``region`` is derived from the commune (missing where there is none).
     """
-    lines = shop.read("registre")
+    lines = shop.read(REGISTER)
     placed = _with_region(shop, lines)["region"]
     blank = lines.assign(
         no_commune=lines["code"].isna(), no_region=lines["region"].isna(), region=placed

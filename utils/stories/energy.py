@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Final
 
 import pandas as pd
 
@@ -63,6 +64,17 @@ __all__ = [
     "weight_sentence",
     "weight_table",
 ]
+
+#: Filière -> what the energy comes from.
+ORIGINS: Final = {
+    "eolien": "le vent",
+    "solaire": "le soleil",
+    "hydraulique": "les rivières",
+    "bioenergies": "la biomasse et les déchets",
+    "geothermie": "la chaleur du sol",
+    "energies_marines": "la marée et les courants",
+}
+
 
 # --------------------------------------------------------------------------- what is there
 
@@ -243,12 +255,16 @@ def production(town: pd.Series) -> Story | None:
     total = total_mwh(lines)
     if math.isnan(total):
         return None
-    label, most = max(rows, key=lambda row: -1 if math.isnan(row[1]) else row[1])
     title = f"{place_of(town)}, environ {energy_words(total)} d’électricité renouvelable en {YEAR}"
-    if most < 0.995 * total:
-        title += f", dont {percent(100 * most / total)} de la filière {label.lower()}"
-    elif total:
-        title += f", toute de la filière {label.lower()}"
+    known = renewable(lines)["energy_mwh"].dropna()
+    if total:
+        most = str(known.idxmax())
+        share = 100 * known.max() / total
+        title += (
+            f" ; seule source : {ORIGINS[most]}"
+            if len(known) == 1
+            else f", dont {percent(share, 0 if share < 99 else 1)} par {ORIGINS[most]}"
+        )
     figure, drawn = charts.bars(frame, title=typographic(title), unit="MWh", decimals=0)
     return Story(
         figure,
@@ -476,7 +492,7 @@ def weight(town: pd.Series) -> Story | None:
             rows.append((f"dont {energy.FILIERES[str(name)].lower()}", value))
     drawn_frame = pd.DataFrame(rows, columns=["label", "value"])
     top = float(drawn_frame["value"].max())
-    decimals = 1 if top >= 10 else 2 if top >= 1 else 3
+    decimals = 2 if top >= 1 else 3
     ratio = own / people
     if 0.9 <= ratio <= 1.1:
         verdict = "autant que son poids en habitants"

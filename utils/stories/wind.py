@@ -149,7 +149,7 @@ def table(town: pd.Series) -> pd.DataFrame:
 
 def _radius(power_kw: pd.Series) -> pd.Series:
     """Radius in pixels: the area of a circle is proportional to its power."""
-    radius: pd.Series = 3 * (power_kw / 1000) ** 0.5
+    radius: pd.Series = 2 * (power_kw / 1000) ** 0.5
     return radius.clip(4, 30)
 
 
