@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from utils import tables, webmaps
+from utils.publish import HtmlBlock
 from utils.stories import energy, energy_use, wind
 
 #: Golden towns, a Corsican, overseas without register, with wind around, a wind town, two whose
@@ -114,8 +115,10 @@ def page(block: object) -> str:
 def test_the_interactive_map_loads_nothing_from_elsewhere_and_is_the_same_twice() -> None:
     town = tables.load_town("80685")
     block = wind.interactive(town)
+    assert isinstance(block, HtmlBlock)
     assert str(block) == str(wind.interactive(town))
     whole = page(block)
+    assert str(block) == f"```{{=html}}\n{block._repr_html_()}\n```"
     assert re.findall(r"<(?:script|link|img)[^>]+(?:src|href)=", whole) == []
     assert "Roye" in whole
     assert "Plan IGN" in whole

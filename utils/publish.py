@@ -43,6 +43,7 @@ from utils.style import WIDTH_IN, render
 
 __all__ = [
     "MAX_SVG_BYTES",
+    "HtmlBlock",
     "MarkdownBlock",
     "describe_bars",
     "describe_evolution",
@@ -77,6 +78,19 @@ class MarkdownBlock:
 
     def _repr_markdown_(self) -> str:
         return self.text
+
+
+@dataclass(frozen=True)
+class HtmlBlock(MarkdownBlock):
+    """HTML that a notebook shows as such; in the book, a block of raw HTML (not in print)."""
+
+    @classmethod
+    def of(cls, html: str) -> HtmlBlock:
+        """Wrap some HTML, which must not hold a line of backquotes."""
+        return cls(f"```{{=html}}\n{html}\n```")
+
+    def _repr_html_(self) -> str:
+        return self.text.removeprefix("```{=html}\n").removesuffix("\n```")
 
 
 class SourceLike(Protocol):

@@ -65,14 +65,14 @@ __all__ = [
     "weight_table",
 ]
 
-#: Filière -> what the energy comes from.
+#: Filière -> what the energy is drawn from.
 ORIGINS: Final = {
-    "eolien": "le vent",
-    "solaire": "le soleil",
-    "hydraulique": "les rivières",
-    "bioenergies": "la biomasse et les déchets",
-    "geothermie": "la chaleur du sol",
-    "energies_marines": "la marée et les courants",
+    "eolien": "du vent",
+    "solaire": "du soleil",
+    "hydraulique": "des rivières",
+    "bioenergies": "de la biomasse et des déchets",
+    "geothermie": "de la chaleur du sol",
+    "energies_marines": "de la marée et des courants",
 }
 
 
@@ -260,11 +260,14 @@ def production(town: pd.Series) -> Story | None:
     if total:
         most = str(known.idxmax())
         share = 100 * known.max() / total
-        title += (
-            f" ; seule source : {ORIGINS[most]}"
+        part = (
+            "toute tirée"
             if len(known) == 1
-            else f", dont {percent(share, 0 if share < 99 else 1)} par {ORIGINS[most]}"
+            else "presque toute tirée"
+            if share >= 99
+            else f"tirée à {percent(share)}"
         )
+        title += f", {part} {ORIGINS[most]}"
     figure, drawn = charts.bars(frame, title=typographic(title), unit="MWh", decimals=0)
     return Story(
         figure,

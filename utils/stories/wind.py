@@ -11,7 +11,7 @@ import pandas as pd
 from utils import energy, maps, tables, webmaps
 from utils.communes import local_epsg
 from utils.formats import MISSING, counted, in_town, number, of_town, quantity, typographic, year
-from utils.publish import MarkdownBlock, describe_map
+from utils.publish import HtmlBlock, MarkdownBlock, describe_map
 from utils.stories.common import Story
 from utils.style import PALETTE
 
@@ -215,4 +215,4 @@ def interactive(town: pd.Series) -> MarkdownBlock:
         outline=contours[contours["code"] == town["code"]],
         title=f"Ouvrir la carte interactive des éoliennes autour {of_town(town['name'])}",
     )
-    return MarkdownBlock(f"```{{=html}}\n{html}\n```")
+    return HtmlBlock.of(html)
