@@ -23,7 +23,7 @@ from utils.build.workshop import (
 )
 from utils.readers.territory import read_areas
 
-__all__ = ["BUILDERS", "LOT", "LOT_YEAR", "METHODS", "YEAR"]
+__all__ = ["BUILDERS", "LOT_YEAR", "METHODS", "YEAR"]
 
 #: Year of the energies: the last that ODRÉ's regional production has.
 YEAR: Final = 2023
@@ -32,8 +32,7 @@ YEAR: Final = 2023
 #: 31 December of that year (``registre_2023``): in any other it is that of other months.
 REGISTER: Final = "registre"
 
-#: Where and when the injected energy is known (rolling year that ends that year).
-LOT: Final = "46"
+#: When the injected energy of the Lot is known (rolling year that ends that year).
 LOT_YEAR: Final = 2026
 
 _RENEWABLE: Final = tuple(energy.FILIERES)
@@ -156,10 +155,9 @@ def _coverage(asked: Asked) -> Iterator[pd.DataFrame]:
     made = energy.sum_energy(_energies(asked.shop), _RENEWABLE).set_index("code")["value"]
     used["value"] = 100 * used["code"].map(made) / used["value"].where(used["value"] > 0)
     used.loc[used["status_homes"] == "secret", "value"] = float("nan")
-    used["status"] = used["status_homes"].where(used["value"].isna(), "ok").replace("ok", "absent")
-    used.loc[used["value"].notna(), "status"] = "ok"
-    measure = used[["code", "value", "status"]]
-    yield from single(asked, measure.round({"value": 2}), missing="absent")
+    measure = _known(used[["code", "value"]]).round({"value": 2})
+    measure.loc[used["status_homes"] == "secret", "status"] = "secret"
+    yield from single(asked, measure, missing="absent")
 
 
 def _region_share(asked: Asked) -> Iterator[pd.DataFrame]:
