@@ -86,8 +86,8 @@ def test_doubling_is_written_with_its_arithmetic() -> None:
 def test_the_error_of_the_method_is_told() -> None:
     table = energy.error_table().set_index("Filière")
     assert table.loc["Solaire", "Communes"] == 264
-    assert table.loc["Solaire", "1er décile (%)"] < table.loc["Solaire", "9e décile (%)"]
-    assert abs(table.loc["Solaire", "Erreur du total (%)"]) < 10
+    assert table.loc["Solaire", "D1 (%)"] < table.loc["Solaire", "D9 (%)"]
+    assert abs(table.loc["Solaire", "Total (%)"]) < 10
     assert "%" in energy.error_sentence()
     assert energy.errors(tables.load_town("46127")).drawn["is_town"].sum() == 1
     assert energy.errors(tables.load_town("2B096")).drawn["is_town"].sum() == 0
@@ -100,8 +100,7 @@ def test_the_register_has_lost_the_region_of_some_lines() -> None:
 
 def test_wind_around_a_town_is_near_it(town: pd.Series) -> None:
     table = wind.table(town)
-    elsewhere = table[table["Distance (km)"] > 25]
-    assert len(elsewhere) <= 2  # the town itself, when it is very wide
+    assert table["Distance (km)"].max() <= wind.AROUND_KM[-1] or table.empty
     assert table["Distance (km)"].is_monotonic_increasing
 
 
@@ -126,7 +125,14 @@ def test_the_interactive_map_loads_nothing_from_elsewhere_and_is_the_same_twice(
         "https://data.geopf.fr", "https://geoservices.ign.fr", "https://leafletjs.com",
         "https://bugzilla.mozilla.org", "https://bugs.chromium.org",
     }  # fmt: skip
-    assert "Aucune éolienne".lower() in str(wind.interactive(tables.load_town("2B096"))).lower()
+    assert "aucune éolienne" in str(wind.interactive(tables.load_town("97602")))
+
+
+def test_the_map_widens_until_there_is_some_wind() -> None:
+    assert "à moins de 25\u00a0km" not in str(wind.wind_map(tables.load_town("46127")))
+    assert "la plus proche" in wind.around(tables.load_town("46127"))
+    assert "la plus proche" not in wind.around(tables.load_town("80685"))
+    assert wind.wind_map(tables.load_town("97602")) is None
 
 
 def test_texts_of_popups_are_escaped() -> None:

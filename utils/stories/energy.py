@@ -350,14 +350,14 @@ def error_table() -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        ``Filière``, ``Communes``, ``Injecté (GWh)``, ``Estimé (GWh)``, ``Erreur du total
-        (%)``, then the quantiles of the error of the communes and ``Erreur absolue médiane
-        (%)``.
+        ``Filière``, ``Communes``, ``Injecté (GWh)``, ``Estimé (GWh)``, ``Total (%)`` (error of
+        the sum), then the quantiles of the errors of the communes, and ``Absolue (%)``, the
+        median of their absolute values.
     """
     frame = _judged()
     parts = [
         (energy.relative_errors(frame), ""),
-        (energy.relative_errors(_stable(frame)), ", puissance inchangée depuis 2024"),
+        (energy.relative_errors(_stable(frame)), ", puissance stable"),
     ]
     rows = []
     for errors_of, suffix in parts:
@@ -368,13 +368,13 @@ def error_table() -> pd.DataFrame:
                     "Communes": line["communes"],
                     "Injecté (GWh)": line["injected_mwh"] / 1000,
                     "Estimé (GWh)": line["estimated_mwh"] / 1000,
-                    "Erreur du total (%)": line["total"],
-                    "1er décile (%)": line["q10"],
-                    "1er quartile (%)": line["q25"],
+                    "Total (%)": line["total"],
+                    "D1 (%)": line["q10"],
+                    "Q1 (%)": line["q25"],
                     "Médiane (%)": line["median"],
-                    "3e quartile (%)": line["q75"],
-                    "9e décile (%)": line["q90"],
-                    "Erreur absolue médiane (%)": line["absolute"],
+                    "Q3 (%)": line["q75"],
+                    "D9 (%)": line["q90"],
+                    "Absolue (%)": line["absolute"],
                 }
             )
     return pd.DataFrame(rows)

@@ -139,6 +139,8 @@ def consumption_table(town: pd.Series) -> pd.DataFrame:
         lines = tables.load_indicators(ids, codes=[town["code"]], years=[POWER_YEAR])
         lines = lines.set_index("indicator")
         total = at(lines, f"conso_{kind}_total", "value")
+        if kind != "electricite" and math.isnan(total):
+            continue  # no network of that energy, or none that the file has
         known = 0.0
         for sector, label in SECTORS.items():
             value = at(lines, f"conso_{kind}_{sector}", "value")

@@ -10,15 +10,25 @@ import pandas as pd
 
 from utils import energy, maps, tables, webmaps
 from utils.communes import local_epsg
-from utils.formats import MISSING, counted, in_town, number, of_town, quantity, typographic, year
+from utils.formats import (
+    MISSING,
+    counted,
+    in_town,
+    number,
+    of_town,
+    plural,
+    quantity,
+    typographic,
+    year,
+)
 from utils.publish import HtmlBlock, MarkdownBlock, describe_map
 from utils.stories.common import Story
 from utils.style import PALETTE
 
-__all__ = ["AROUND_M", "around", "interactive", "table", "wind_map"]
+__all__ = ["AROUND_KM", "around", "interactive", "table", "wind_map"]
 
-#: What is shown around a town, metres.
-AROUND_M: Final = 25_000.0
+#: What is shown around a town, kilometres: the first distance at which there is some wind.
+AROUND_KM: Final = (25, 50, 100)
 
 #: Sources of what the maps show.
 SOURCES: Final = ("registre", "production_regionale", "powerplants", "contours_communes")
@@ -27,8 +37,8 @@ _SIZES: Final = ((10_000.0, "moins de 10 MW"), (20_000.0, "10 à 20 MW"))
 _LARGEST: Final = "20 MW et plus"
 
 
-def _near(town: pd.Series, places: pd.DataFrame) -> pd.DataFrame:
-    """Keep the places within :data:`AROUND_M` of the middle of the town, or in it.
+def _near(town: pd.Series, places: pd.DataFrame, km: float) -> pd.DataFrame:
+    """Keep the places within some kilometres of the middle of the town, or in it.
 
     Adds ``km``, the straight distance in the local CRS.
     """
@@ -38,17 +48,18 @@ def _near(town: pd.Series, places: pd.DataFrame) -> pd.DataFrame:
     middle = gpd.GeoSeries.from_xy([town["lon"]], [town["lat"]], crs=4326).to_crs(here)
     metres = np.hypot(points.x - middle.x.iloc[0], points.y - middle.y.iloc[0])
     near = same.assign(km=metres / 1000)
-    kept = (near["km"] <= AROUND_M / 1000) | (near["code"] == town["code"])
-    found: pd.DataFrame = near[kept]
+    found: pd.DataFrame = near[(near["km"] <= km) | (near["code"] == town["code"])]
     return found.sort_values("km", ignore_index=True)
 
 
+def _reach_km(town: pd.Series) -> int:
+    """Return the first distance of :data:`AROUND_KM` at which a commune has some wind."""
+    wind = _on_land(tables.load_wind())
+    return next((km for km in AROUND_KM if len(_near(town, wind, km))), AROUND_KM[-1])
+
+
 def _communes(town: pd.Series) -> pd.DataFrame:
-    return _near(town, tables.load_wind())
-
-
-def _farms(town: pd.Series) -> pd.DataFrame:
-    return _near(town, tables.load_farms())
+    return _near(town, tables.load_wind(), _reach_km(town))
 
 
 def _on_land(places: pd.DataFrame) -> pd.DataFrame:
@@ -58,14 +69,14 @@ def _on_land(places: pd.DataFrame) -> pd.DataFrame:
 
 def around(town: pd.Series) -> str:
     """Say how much wind power the town and its surroundings have."""
-    communes = _on_land(_communes(town))
+    communes, reach = _on_land(_communes(town)), _reach_km(town)
     own = communes[communes["code"] == town["code"]]
-    power, energy_mwh = communes["power_kw"].sum(), communes["energy_mwh"].sum()
     if communes.empty:
         return typographic(
             f"Le registre n’a aucune éolienne {in_town(town['name'])} ni dans les communes dont le"
-            f" centre est à moins de {number(AROUND_M / 1000)} km."
+            f" centre est à moins de {reach} km."
         )
+    power, energy_mwh = communes["power_kw"].sum(), communes["energy_mwh"].sum()
     first = (
         f"{town['name']} a {quantity(own['power_kw'].iloc[0] / 1000, 'MW', 1)} d’éolien"
         f" ({counted(own['installations'].iloc[0], 'installation')}), qui ont donné environ"
@@ -73,10 +84,15 @@ def around(town: pd.Series) -> str:
         if len(own)
         else f"Le registre n’a aucune éolienne {in_town(town['name'])}."
     )
+    if reach > AROUND_KM[0]:
+        first += (
+            f" Il n’y en a pas non plus à moins de {AROUND_KM[0]} km : la commune la plus proche"
+            f" qui en ait, {communes['name'].iloc[0]}, est à {number(communes['km'].iloc[0])} km."
+        )
     return typographic(
-        f"{first} À moins de {number(AROUND_M / 1000)} km,"
-        f" {counted(len(communes), 'commune')} en ont, pour"
-        f" {quantity(power / 1000, 'MW')} et environ {quantity(energy_mwh / 1000, 'GWh')} en 2023."
+        f"{first} À moins de {reach} km, {counted(len(communes), 'commune')} en"
+        f" {plural(len(communes), 'a', 'ont')}, pour {quantity(power / 1000, 'MW')} et environ"
+        f" {quantity(energy_mwh / 1000, 'GWh')} en 2023."
     )
 
 
@@ -94,16 +110,16 @@ def wind_map(town: pd.Series) -> Story | None:
     points = communes.assign(category=[_size(power) for power in communes["power_kw"]])
     points = points.sort_values("power_kw", ignore_index=True)
     context = pd.concat([contours, tables.load_departements()], ignore_index=True)
-    total = communes["power_kw"].sum() / 1000
+    total, reach = communes["power_kw"].sum() / 1000, _reach_km(town)
     title = (
-        f"À moins de {number(AROUND_M / 1000)} km {of_town(town['name'])},"
+        f"À moins de {reach} km {of_town(town['name'])},"
         f" {counted(len(communes), 'commune')} à éoliennes, {quantity(total, 'MW')}"
     )
     figure, drawn = maps.town_map(
         outline,
         points[["code", "name", "lon", "lat", "category", "power_kw", "energy_mwh", "method"]],
         gpd.GeoDataFrame(context, crs=contours.crs),
-        around_m=AROUND_M * 1.05,
+        around_m=1050.0 * reach,
         title=typographic(title),
         legend_title="puissance éolienne de la commune",
     )
@@ -116,7 +132,7 @@ def wind_map(town: pd.Series) -> Story | None:
         ),
         alt=describe_map(
             drawn,
-            what=f"communes qui ont des éoliennes à moins de {number(AROUND_M / 1000)} km",
+            what=f"communes qui ont des éoliennes à moins de {reach} km",
             noun="commune",
             town_name=town["name"],
         ),
@@ -162,7 +178,8 @@ def _told(energy_mwh: float, method: str) -> str:
 
 def interactive(town: pd.Series) -> MarkdownBlock:
     """Return the interactive map of the wind farms of the town and around it."""
-    communes, farms = _communes(town), _farms(town)
+    reach = _reach_km(town)
+    communes, farms = _communes(town), _near(town, tables.load_farms(), reach)
     if communes.empty and farms.empty:
         return MarkdownBlock(typographic("Pas de carte interactive : aucune éolienne à y placer."))
     registered = communes.assign(
@@ -211,7 +228,7 @@ def interactive(town: pd.Series) -> MarkdownBlock:
     html = webmaps.frame_map(
         layers,
         centre=(float(town["lon"]), float(town["lat"])),
-        radius_m=AROUND_M,
+        radius_m=1000.0 * reach,
         outline=contours[contours["code"] == town["code"]],
         title=f"Ouvrir la carte interactive des éoliennes autour {of_town(town['name'])}",
     )
