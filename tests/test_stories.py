@@ -9,7 +9,16 @@ import pandas as pd
 import pytest
 
 from utils import tables
-from utils.stories import catalogue_pages, commerce, comparison, culture, towns
+from utils.stories import (
+    catalogue_pages,
+    commerce,
+    comparison,
+    culture,
+    energy,
+    energy_use,
+    towns,
+    wind,
+)
 from utils.stories.common import Story, ratio_words, share_below
 
 #: Golden towns, the smallest and largest PVD, overseas, Corsica, a commune nouvelle, a town
@@ -50,6 +59,8 @@ def checked(story: Story) -> Story:
         culture.by_type,
         culture.rates,
         culture.distances,
+        energy.places,
+        energy_use.coverage,
     ],
 )
 def test_every_figure_can_be_drawn_for_every_town(
@@ -71,6 +82,12 @@ def test_every_sentence_can_be_written_for_every_town(town: pd.Series) -> None:
         culture.epci_sentence(town),
         culture.spread_sentence(town),
         culture.town_cinemas(town),
+        energy.summary(town),
+        energy.method_sentence(town),
+        energy.weight_sentence(town),
+        energy_use.solar_surface(town),
+        energy_use.double_sentence(town),
+        wind.around(town),
     ):
         assert text.rstrip("*").endswith(".")
         assert "nan" not in text.lower().split()

@@ -158,6 +158,20 @@ def _strip_row(rows: pd.DataFrame, unit: str, decimals: int, *, shared: bool) ->
     )
 
 
+def _cut_far(axes: Axes, row: _StripRow) -> Floats:
+    """Say how many towns are beyond nine in ten of them, and return the others' values."""
+    values = np.append(row.others, row.own)
+    end = float(np.nanmax([np.quantile(row.others, 0.9), row.own]))
+    beyond = int((row.others > end).sum())
+    if beyond and np.quantile(row.others, 0.9) > 0:
+        axes.text(
+            1, 0.97, f"{beyond} au-delà →", transform=axes.transAxes, ha="right", va="top",
+            color=MUTED, zorder=6,
+        )  # fmt: skip
+        return values[~(values > end)]
+    return values
+
+
 @house_figure
 def strip_against(
     frame: pd.DataFrame,
@@ -169,6 +183,7 @@ def strip_against(
     unit: str = "",
     decimals: int = 1,
     shared: bool = True,
+    cut: bool = False,
 ) -> tuple[Figure, pd.DataFrame]:
     """Draw a town against other towns: one strip an indicator or family.
 
@@ -184,6 +199,9 @@ def strip_against(
         What the other towns are, plural.
     shared : bool
         One scale for all strips; False where their units differ.
+    cut : bool
+        End each scale a little after nine towns in ten (and the town), so that a few giants
+        do not crush the others, and say how many are beyond (with ``shared=False`` only).
 
     Returns
     -------
@@ -213,9 +231,10 @@ def strip_against(
         _strip(axes, row.others, row.own)
         axes.set_title(row.text, loc="left", pad=3)
         axes.set_title(row.value, loc="right", pad=3, color=TOWN, fontweight="bold")
-        axes.set(
-            ylim=(-0.5, 0.5), xlim=_limits(values if shared else np.append(row.others, row.own))
-        )
+        shown = values if shared else np.append(row.others, row.own)
+        if cut and not shared and row.others.size:
+            shown = _cut_far(axes, row)
+        axes.set(ylim=(-0.5, 0.5), xlim=_limits(shown))
         axes.yaxis.set_major_locator(NullLocator())
         axes.spines["left"].set_visible(False)
         axes.grid(axis="x")
@@ -778,7 +797,9 @@ def _scale(axes: Axes, which: str, *, log: bool) -> None:
     axis = axes.xaxis if which == "x" else axes.yaxis
     if log:
         (axes.set_xscale if which == "x" else axes.set_yscale)("log")
-        axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=7))
+        low, high = axis.get_view_interval()
+        steps = (1.0, 2.0, 5.0) if high <= 1000 * low else (1.0,)
+        axis.set_major_locator(LogLocator(subs=steps, numticks=7))
         axis.set_major_formatter(french_log_label)
         axis.set_minor_formatter(NullFormatter())
     else:

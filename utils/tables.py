@@ -47,10 +47,16 @@ __all__ = [
     "load_chains_of_programme",
     "load_cinemas",
     "load_concentration",
+    "load_consumption_regions",
     "load_contours",
     "load_culture_types",
     "load_departements",
     "load_detector",
+    "load_energy",
+    "load_energy_errors",
+    "load_energy_history",
+    "load_energy_regions",
+    "load_farms",
     "load_indicators",
     "load_manifest",
     "load_naf",
@@ -59,11 +65,13 @@ __all__ = [
     "load_places",
     "load_populations",
     "load_reach",
+    "load_register_blanks",
     "load_shop_squares",
     "load_signs",
     "load_structure",
     "load_town",
     "load_towns",
+    "load_wind",
     "verify_tables",
     "write_json",
     "write_parquet",
@@ -450,6 +458,85 @@ def load_osm_shops() -> pd.DataFrame:
 def load_detector() -> pd.DataFrame:
     """Load how good the detector of chains is: :func:`utils.brands.detector_scores`, ``part``."""
     return pd.read_parquet(_path("detecteur"))
+
+
+def load_energy() -> pd.DataFrame:
+    """Load the renewable energy of the towns by filière.
+
+    Returns
+    -------
+    DataFrame
+        ``code``, ``year``, ``filiere`` (of the register, ``eolien_en_mer`` apart),
+        ``installations``, ``power_kw``, ``energy_mwh``, ``method``
+        (:data:`utils.energy.METHODS`), ``rank`` (among the communes of the region).
+    """
+    return pd.read_parquet(_path("production_energie"))
+
+
+def load_energy_regions() -> pd.DataFrame:
+    """Load power, energy and load factor of each region, summed over all its communes.
+
+    Returns
+    -------
+    DataFrame
+        ``region``, ``name``, ``population``, ``area_km2``, ``filiere``, ``communes``,
+        ``installations``, ``power_kw``, ``energy_mwh``, ``odre_mwh`` (published), ``factor``
+        (0 to 1), ``method``.
+    """
+    return pd.read_parquet(_path("energie_regions"))
+
+
+def load_energy_history() -> pd.DataFrame:
+    """Load the yearly production of the regions: ``region, year, filiere, gwh``.
+
+    ``filiere`` is ``consommation`` for the net consumption; the overseas have no line.
+    """
+    return pd.read_parquet(_path("energie_histoire"))
+
+
+def load_consumption_regions() -> pd.DataFrame:
+    """Load the consumption of the regions, summed over their communes.
+
+    ``region``, ``year``, ``energy``, ``sector``, ``mwh``, ``communes``, ``unknown`` (communes
+    that lack the sector), ``population``.
+    """
+    return pd.read_parquet(_path("consommation_regions"))
+
+
+def load_energy_errors() -> pd.DataFrame:
+    """Load estimate and truth of the communes of the Lot.
+
+    ``code``, ``filiere``, ``power_kw``, ``power_before_kw`` (2024), ``injected_mwh``,
+    ``estimated_mwh``.
+    """
+    return pd.read_parquet(_path("erreur_energie"))
+
+
+def load_register_blanks() -> pd.DataFrame:
+    """Load what the register does not place, by derived region and filière.
+
+    ``region``, ``filiere``, ``lines``, ``power_kw``, then ``no_commune_lines``,
+    ``no_region_lines`` and the same in ``_kw``.
+    """
+    return pd.read_parquet(_path("registre_manques"))
+
+
+def load_wind() -> pd.DataFrame:
+    """Load the wind of every commune of France that has some, farms at sea apart.
+
+    ``code``, ``name``, ``filiere``, ``installations``, ``power_kw``, ``energy_mwh``,
+    ``method``, ``lon``, ``lat`` (middle of the commune, EPSG:4326).
+    """
+    return pd.read_parquet(_path("eolien_communes"))
+
+
+def load_farms() -> pd.DataFrame:
+    """Load the wind farms that have a position.
+
+    ``name``, ``code``, ``at_sea``, ``power_kw``, ``year_in``, ``energy_mwh``, ``method``,
+    ``lon``, ``lat`` (EPSG:4326, some approximate).
+    """
+    return pd.read_parquet(_path("parcs_eoliens"))
 
 
 def load_brands() -> pd.DataFrame:
