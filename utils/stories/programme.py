@@ -292,8 +292,8 @@ def conclusion() -> str:
         )
     if suspect:
         parts.append(
-            f"un écart pour {_listed(suspect)}, mais d’autres, aussi grands ou contraires au"
-            " placebo, l’ont précédé"
+            f"un écart pour {_listed(suspect)}, mais les PVD s’écartaient déjà de leurs semblables"
+            " avant le programme"
         )
     if clear:
         gaps = table.set_index("Équipement")["Écart 2024 (%)"]

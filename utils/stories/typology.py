@@ -61,7 +61,8 @@ def _space() -> peers.Space:
 
 def _mainland() -> pd.Index:
     """Codes of the PVD of mainland France and Corsica."""
-    return pd.Index([c for c in tables.load_towns(pvd=True)["code"] if not c.startswith("97")])
+    codes: list[str] = [c for c in tables.load_towns(pvd=True)["code"] if c[:2] != "97"]
+    return pd.Index(codes)
 
 
 @lru_cache(maxsize=1)
