@@ -5,10 +5,13 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: book test check verify data lab doctor bench lock clean venv
+.PHONY: book pdf test check verify data portrait lab relire sbom doctor bench lock clean venv
 
 book: venv  ## construit le livre dans _book/
 	$(BIN)/pvd book
+
+pdf: venv  ## le même livre en un PDF, dans build/ (demande Quarto)
+	$(BIN)/pvd pdf
 
 test: venv  ## toute la suite : style, types, tests
 	$(BIN)/ruff check .
@@ -25,8 +28,20 @@ verify: venv  ## recalcule tout, et dit figure par figure ce qui diffère du liv
 data: venv  ## reconstruit les tables embarquées à partir des sources
 	$(BIN)/pvd data
 
+VILLE ?= 46127
+portrait: venv  ## écrit le portrait d’une ville dans portraits/ : make portrait VILLE=46127
+	$(BIN)/pvd portrait "$(VILLE)"
+
 lab: venv  ## ouvre les carnets
 	$(BIN)/jupyter lab notebooks
+
+relire: venv  ## typographie et orthographe de la prose
+	$(BIN)/pvd relire
+
+sbom: venv  ## la liste des logiciels du verrou (CycloneDX), dans artefacts/
+	@mkdir -p artefacts
+	$(BIN)/cyclonedx-py requirements requirements.lock --pyproject pyproject.toml \
+	  --output-reproducible --of JSON -o artefacts/sbom.json
 
 doctor: venv  ## dit ce qui manque
 	$(BIN)/pvd doctor

@@ -117,6 +117,23 @@ def test_refuses_a_source(write: Write, text: str, words: str) -> None:
         ("nb_essai:", "nb-essai:", "mal formé"),
         ("[2018]", "2018", "« years » devrait être une liste"),
         ("decimals: 0", "decimals: zéro", "« decimals » devrait être un entier"),
+        ("years: [2018]", "years: [2018]\n  portrait: peut-être", "devrait être true ou false"),
+        ("years: [2018]", "years: [2018]\n  noun: {singular: essai}", "noun demande"),
+        (
+            "years: [2018]",
+            "years: [2018]\n  noun: {singular: essai, plural: essais, gender: x}",
+            "gender (m ou f)",
+        ),
+        (
+            "years: [2018]",
+            "years: [2018]\n  noun: {singular: Essai, plural: essais, gender: m}",
+            "sans majuscule",
+        ),
+        (
+            "years: [2018]",
+            "years: [2018]\n  noun: {singular: essai, plural: essais, gender: m}",
+            "par habitant",
+        ),
     ],
 )
 def test_refuses_an_indicator(write: Write, old: str, new: str, words: str) -> None:

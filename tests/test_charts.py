@@ -91,6 +91,25 @@ def test_strip_marks_quartiles():
     assert box.get_x() + box.get_width() == pytest.approx(np.quantile(others, 0.75))
 
 
+def test_strip_ends_before_the_giants_and_says_how_many() -> None:
+    values = [2.0, *range(1, 19), 500, 1000]
+    frame = pd.DataFrame({"label": "x", "code": CODES, "value": values})
+    figure, _ = charts.strip_against(frame, town="00000", town_name="A", shared=False, cut=True)
+    legible(figure)
+    assert "2 au-delà" in seen(figure)
+    assert figure.axes[0].get_xlim()[1] < 500
+    whole, _ = charts.strip_against(
+        frame.assign(value=[1e6, *values[1:]]), town="00000", town_name="A", shared=False, cut=True
+    )
+    assert "au-delà" not in seen(whole)  # the town itself is the giant
+
+
+def test_scatter_over_many_decades_labels_the_powers_of_ten_only() -> None:
+    frame = pd.DataFrame({"code": CODES, "x": np.logspace(0, 5, 21), "y": range(21)})
+    figure, _ = charts.scatter(frame, x_label="x", y_label="y", log_x=True)
+    legible(figure)
+
+
 def test_evolution_names_lines_without_collision():
     names = ["Boulangeries", "Boucheries et charcuteries", "Coiffure", "Pharmacies", "Librairies"]
     frame = years(names)

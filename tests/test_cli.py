@@ -42,6 +42,10 @@ def test_a_town_is_found() -> None:
         (["town", "<img onerror=alert(1)>[red]"], "<img onerror=alert(1)>[red]"),
         (["fetch", "bpe_2017"], "bpe_2018"),
         (["check-site", "/nulle/part"], "make book"),
+        (["portrait"], "--all"),
+        (["portrait", "46127", "--all"], "pas les deux"),
+        (["portrait", "46127", "--format", "docx"], "html et pdf"),
+        (["portrait", "Gordon"], "Gourdon (46127)"),
     ],
 )
 def test_an_error_is_a_sentence_and_exit_status_2(arguments: list[str], message: str) -> None:
@@ -50,6 +54,13 @@ def test_an_error_is_a_sentence_and_exit_status_2(arguments: list[str], message:
     assert message in done.stderr
     assert "Traceback" not in done.stderr
     assert done.stdout == ""
+
+
+def test_a_portrait_is_written(tmp_path: Path) -> None:
+    done = pvd("portrait", "gourdon (46)", "--format", "html, pdf", "--output", str(tmp_path))
+    assert done.returncode == 0
+    assert done.stdout.split() == [str(tmp_path / "46127.html"), str(tmp_path / "46127.pdf")]
+    assert (tmp_path / "46127.pdf").read_bytes().startswith(b"%PDF-1.7")
 
 
 def test_data_without_any_source_exits_2_and_touches_nothing(tmp_path: Path, root: Path) -> None:

@@ -109,3 +109,48 @@ def test_the_core_is_the_busiest_point() -> None:
     found = commerce.share_in_core(shops).set_index("code")
     assert found.loc["a", ["shops", "inside", "value"]].tolist() == [4, 3, 75]
     assert found.loc["b", "value"] == 100
+
+
+def test_a_heap_at_the_middle_of_the_commune_is_not_a_place() -> None:
+    shops = pd.DataFrame({
+        "code": ["a"] * 8, "x": [0.0] * 3 + [900.0] * 3 + [10.0, None], "y": [0.0] * 7 + [None],
+    })  # fmt: skip
+    middle = pd.DataFrame({"code": ["a"], "x": [20.0], "y": [0.0]})
+    kept = commerce.without_default_points(shops, middle)["x"]
+    assert kept.isna().tolist() == [True] * 3 + [False] * 4 + [True]
+    elsewhere = commerce.without_default_points(shops, middle.assign(code="b"))["x"]
+    assert elsewhere.notna().sum() == 7
+
+
+def test_squares_show_three_shops_or_more_and_count_the_others() -> None:
+    shops = pd.DataFrame({
+        "code": ["a"] * 5 + ["b"], "epsg": 2154, "x": [1.0, 199, 50, 250, None, 1], "y": 10.0,
+    })  # fmt: skip
+    found = commerce.count_squares(shops, side_m=200, fewest=3)
+    assert found.to_dict("records") == [
+        {"code": "a", "epsg": 2154, "x": 100, "y": 100, "value": 3, "located": 4}
+    ]
+
+
+def test_near_looks_at_the_anchors_of_the_same_commune() -> None:
+    points = pd.DataFrame({"code": ["a", "a", "b"], "x": [0.0, 500, 0], "y": 0.0})
+    anchors = pd.DataFrame({"code": ["a"], "x": [300.0], "y": [0.0]})
+    assert commerce.near_any(points, anchors).tolist() == [True, True, False]
+    assert commerce.near_any(points, anchors, radius_m=250).tolist() == [False, True, False]
+
+
+def test_the_squares_and_the_shops_of_openstreetmap_tell_no_trader() -> None:
+    squares, shops = tables.load_shop_squares(), tables.load_osm_shops()
+    assert squares["value"].min() >= 3
+    assert (
+        squares.groupby("code")["value"].sum() <= squares.groupby("code")["located"].first()
+    ).all()
+    assert list(shops.columns) == ["code", "famille", "classe", "lon", "lat", "near", "source"]
+    assert set(shops["famille"]) <= set(commerce.FAMILIES)
+    assert "01306" in set(shops["code"])
+
+
+def test_every_tag_of_openstreetmap_has_a_family() -> None:
+    tags = tables.load_osm_types()
+    assert tags["osm"].is_unique
+    assert set(tags["famille"]) <= set(commerce.FAMILIES)

@@ -281,6 +281,13 @@ def test_scale_length(width, bar):
     assert maps.scale_length(width) == bar
 
 
+def test_a_map_shows_as_far_around_as_asked(town):
+    figure, _ = maps.town_map(town, basemap=False, around_m=12_000)
+    axes = figure.axes[0]
+    assert np.ptp(axes.get_xlim()) == pytest.approx(24_000)
+    assert np.ptp(axes.get_ylim()) == pytest.approx(24_000)
+
+
 def test_no_outline_is_an_error(town):
     with pytest.raises(TableError, match="vide"):
         maps.town_map(town.head(0))

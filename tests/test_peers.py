@@ -32,7 +32,7 @@ def structure() -> pd.DataFrame:
 
 def test_the_distance_is_the_weighted_mean_of_the_squared_gaps() -> None:
     space = peers.build_space(synthetic())
-    away = peers.distances(space, space.rows(["00010"]))[0]
+    away = peers.distances(space, space.rows(["00010"]))
     i, j = space.rows(["00010", "00020"])
     gap = space.values[i] - space.values[j]
     expected = np.sqrt((space.weights * gap**2).sum() / space.weights.sum())
@@ -45,7 +45,7 @@ def test_a_different_role_counts_one_standard_deviation() -> None:
     frame.loc["00011"] = frame.loc["00010"]
     frame.loc[["00010", "00011"], peers.ROLE] = ["11", "20"]
     space = peers.build_space(frame)
-    away = peers.distances(space, space.rows(["00010"]))[0][space.rows(["00011"])[0]]
+    away = peers.distances(space, space.rows(["00010"]), space.rows(["00011"])).item()
     weight = next(v.weight for v in peers.VARIABLES if v.id == peers.ROLE)
     assert away == pytest.approx(np.sqrt(weight / space.weights.sum() * 1.0), rel=1e-3)
     found = peers.contributions(space, "00010", ["00011"])
@@ -60,10 +60,38 @@ def test_distances_are_symmetric_whatever_is_missing(seed: int, missing: float) 
     holes = np.random.default_rng(seed).random((30, len(NUMERIC))) < missing
     frame[NUMERIC] = frame[NUMERIC].mask(holes)
     space = peers.build_space(frame)
-    away = peers.distances(space, np.arange(30))
+    away = np.array([peers.distances(space, np.array([row])) for row in range(30)])
     both = np.isfinite(away) & np.isfinite(away.T)
     assert (away[both] >= 0).all()
-    np.testing.assert_allclose(away[both], away.T[both], atol=2e-3)
+    np.testing.assert_allclose(away[both], away.T[both], rtol=1e-12)
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    st.integers(0, 10_000), st.floats(0, 0.3), st.integers(1, 25), st.sampled_from([40, 90, 700])
+)
+def test_the_fast_search_finds_what_a_plain_one_finds(
+    seed: int, missing: float, k: int, n: int
+) -> None:
+    frame = synthetic(n, seed)
+    generator = np.random.default_rng(seed)
+    holed = generator.random((n, 1)) < 0.3
+    frame[NUMERIC] = frame[NUMERIC].mask(holed & (generator.random((n, len(NUMERIC))) < missing))
+    frame.iloc[7] = frame.iloc[8]  # twins: ties are ranked by code
+    space = peers.build_space(frame)
+    candidates = generator.random(n) < 0.8
+    asked = list(frame.index[:20])[::-1]
+    found = peers.neighbours(space, asked, k=k, candidates=candidates)
+    lines = []
+    for code in asked:
+        away = pd.Series(peers.distances(space, space.rows([code])), index=frame.index)
+        away = away[candidates & np.isfinite(away)].sort_values(kind="stable")[:k]
+        lines += [(code, rank + 1, *one) for rank, one in enumerate(away.items())]
+    plain = pd.DataFrame(lines, columns=["code", "rank", "peer", "distance"])
+    assert found["code"].tolist() == plain["code"].tolist()
+    assert found["peer"].tolist() == plain["peer"].tolist()
+    assert found["rank"].tolist() == plain["rank"].tolist()
+    np.testing.assert_allclose(found["distance"], plain["distance"], rtol=1e-9)
 
 
 def test_overseas_towns_are_compared_among_themselves() -> None:

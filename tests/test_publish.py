@@ -239,6 +239,23 @@ def test_table_in_french(house):
     assert (house / "essai.csv").exists()
 
 
+def test_a_table_shown_in_passing_has_no_number_and_leaves_no_file(house):
+    text = str(publish.show_table(pd.DataFrame({"Ville": ["A|B"], "km": [1.26]}), decimals=1))
+    assert "| A\\|B | 1,3 |" in text
+    assert ":::" not in text
+    assert not house.exists()
+    assert "Aucune ligne" in str(publish.show_table(pd.DataFrame({"Ville": []})))
+
+
+def test_html_is_an_output_of_its_own_in_a_live_session_only(monkeypatch):
+    block = publish.HtmlBlock.of("<p>ici</p>")
+    monkeypatch.delenv("JPY_SESSION_NAME", raising=False)
+    assert block._repr_html_() is None
+    assert "```{=html}\n<p>ici</p>\n```" in block._repr_markdown_()
+    monkeypatch.setenv("JPY_SESSION_NAME", "01_commerces.ipynb")
+    assert block._repr_html_() == "<p>ici</p>"
+
+
 def test_an_empty_table_is_refused():
     with pytest.raises(BookError, match="aucune ligne"):
         publish.publish_table(pd.DataFrame({"a": []}), id="a", caption="b", sources=["osm"])

@@ -62,6 +62,7 @@ def test_registre_layouts(tmp_path, layout):
     frame = en.read_registre(path)
     assert list(frame.columns) == [
         "code", "filiere", "installations", "power_kw", "energy_kwh", "commissioned", "name",
+        "region",
     ]  # fmt: skip
     assert frame["code"].fillna("-").tolist() == ["01004", "2A191", "-"]
     assert frame["filiere"].tolist() == ["solaire", "hydraulique", "solaire"]
@@ -76,7 +77,11 @@ def test_registre_layouts(tmp_path, layout):
 def test_registre_without_energy_nor_dates(tmp_path):
     content = "codeinseecommune;filiere;puismaxinstallee\n75108;Nucléaire;10\n"
     frame = en.read_registre(synthetic(tmp_path, content))
-    assert frame[["installations", "energy_kwh", "commissioned", "name"]].isna().all(axis=None)
+    assert (
+        frame[["installations", "energy_kwh", "commissioned", "name", "region"]]
+        .isna()
+        .all(axis=None)
+    )
     assert frame["code"].tolist() == ["75108"]
 
 
@@ -174,6 +179,41 @@ def test_powerplants_of_france_with_their_errors(tmp_path):
     assert frame["plant_id"].tolist() == ["1", "2", "3", "4"]
     assert frame["year_in"].fillna(-1).tolist() == [1899, -1, -1, 2015]
     assert frame["technology"].isna().tolist() == [False, False, True, False]
+
+
+MASTS = (
+    "id_aerogenerateur,nom_parc,nom_commune,code_dept,statut_parc,etat_mat,en_service,puissance_mw,"
+    "hauteur_totale,x_aerogenerateur,y_aerogenerateur,epsg\n"
+    "1,Crête,Synthétique,1,Autorisé,CO,Non,2.5,150,700000,6600000,2154\n"
+    "2,Crête,Synthétique,1,Autorisé,,Oui,,150,3,46.5,4326\n"
+    "3,Crête,Synthétique,1,Autorisé,EC,Non,2.5,150,700000,6600000,2154\n"
+    "4,Val,Synthétique,01,Refusé,CO,Oui,2.5,150,700000,6600000,2154\n"
+    "5,Val,Synthétique,01,Autorisé,CO,Oui,2.5,,,,\n"
+)
+
+
+def test_masts_that_stand_with_the_system_of_each_line(tmp_path):
+    frame = en.read_eoliennes(synthetic(tmp_path, MASTS)).set_index("mast_id")
+    assert frame.index.tolist() == ["1", "2", "5"]
+    assert frame["power_kw"].fillna(-1).tolist() == [2500, -1, 2500]
+    assert frame.loc[["1", "2"], "lon"].tolist() == pytest.approx([3, 3])
+    assert frame.loc[["1", "2"], "lat"].tolist() == pytest.approx([46.5, 46.5], abs=1e-3)
+    assert frame.loc["5", ["lon", "lat"]].isna().all()
+    assert set(frame["departement"]) == {"01"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (",2.5,150,700000", ",-2.5,150,700000", "power_kw"),
+        (",2.5,150,700000", ",2500,150,700000", "power_kw"),
+        (",2154", ",999999", "999999"),
+        ("puissance_mw", "puissance", "puissance_mw"),
+    ],
+)
+def test_masts_refuse(tmp_path, old, new, said):
+    with pytest.raises(LayoutError, match=said):
+        en.read_eoliennes(synthetic(tmp_path, MASTS.replace(old, new)))
 
 
 # --------------------------------------------------------------------------- consumption

@@ -21,7 +21,7 @@ from typing import Any, Final
 
 import yaml
 
-from utils import preview
+from utils import dashboard, preview
 from utils.errors import BookError
 from utils.formats import counted, typographic
 from utils.reproducibility import REPORT, write_site_report
@@ -29,7 +29,7 @@ from utils.sitecheck import check_site, pages_of
 from utils.sources import is_offline
 from utils.stories.catalogue_pages import data_date
 
-__all__ = ["BookReport", "build_book", "faults_of_log", "find_quarto"]
+__all__ = ["BookReport", "build_book", "build_pdf", "faults_of_log", "find_quarto"]
 
 #: Time that the installation of Quarto from PyPI may take, seconds.
 INSTALL_LIMIT_S: Final = 120
@@ -38,6 +38,8 @@ MAX_TOLD: Final = 20
 
 #: Folders of the project that no page reads; a name with a dot first is left out as well.
 _NOT_COPIED: Final = ("_book", "artefacts", "build", "figures", "tests", "utils", "*.egg-info")
+#: The chapter whose data and scripts are written beside the pages.
+_DASHBOARD: Final = Path("chapters") / "tableau_de_bord.qmd"
 _COLOURS: Final = re.compile(r"\x1b\[[0-9;]*m")
 #: Lines by which Quarto, its filters or pandoc tell of a fault; it may still exit with 0.
 _FAULT: Final = re.compile(r"^(?:WARN|ERROR|\[WARNING\])|Unable to resolve")
@@ -143,15 +145,17 @@ def quarto_version(quarto: str) -> str:
     return done.stdout.strip() if done.returncode == 0 else ""
 
 
-def _render(root: Path, site: Path, quarto: str, log: Path, progress: Progress | None) -> list[str]:
-    """Render with Quarto and keep its log; return the faults that it tells of."""
+def _quarto_render(
+    root: Path, quarto: str, to: str, log: Path, progress: Progress | None
+) -> list[str]:
+    """Render with Quarto and keep its log; return its lines."""
     environment = {**os.environ, "QUARTO_PYTHON": sys.executable, "NO_COLOR": "1"}
     environment["PVD_FIGURES_DIR"] = str(root / "figures")
     lines: list[str] = []
     with (
         log.open("w", encoding="utf-8") as kept,
         subprocess.Popen(
-            [quarto, "render", str(root), "--to", "html"],
+            [quarto, "render", str(root), "--to", to],
             cwd=root,
             env=environment,
             stdin=subprocess.DEVNULL,
@@ -173,12 +177,18 @@ def _render(root: Path, site: Path, quarto: str, log: Path, progress: Progress |
             typographic(f"Quarto a échoué (code {process.returncode}) : {_failure(lines)}"),
             hint=f"Le journal entier est dans {log}.",
         )
+    return lines
+
+
+def _render(root: Path, site: Path, quarto: str, log: Path, progress: Progress | None) -> list[str]:
+    """Render the site; return the faults that Quarto tells of."""
+    lines = _quarto_render(root, quarto, "html", log, progress)
     if not (site / "index.html").is_file():
         raise BookError("Quarto n’a écrit aucune page.", hint=f"Voir {log}.")
     # Quarto lists the resources before the cells run, and would miss what they publish.
     shutil.copytree(root / "figures", site / "figures", dirs_exist_ok=True)
-    for file in pages_of(site):
-        _drop_widget_loaders(file)
+    for rendered in pages_of(site):
+        _drop_widget_loaders(rendered)
     return faults_of_log(lines)
 
 
@@ -290,12 +300,60 @@ def build_book(root: Path, *, output: Path, progress: Progress | None = None) ->
             preview.build_preview(copy, site, progress=progress)
         else:
             faults = _render(copy, site, quarto, root / "build" / "quarto.log", progress)
+        if (copy / _DASHBOARD).is_file():
+            if progress:
+                progress("données du tableau de bord")
+            dashboard.write_dashboard(site / "tableau")
         write_site_report(site, root)
         if faults := [*faults, *check_site(site)]:
             raise _faulty(faults)
         pages = len(pages_of(site))
         _swap(site, output)
     return BookReport("quarto" if quarto else "aperçu", output, pages, why)
+
+
+def build_pdf(root: Path, *, output: Path, progress: Progress | None = None) -> Path:
+    """Build the book as one PDF, by the Typst that Quarto brings.
+
+    Parameters
+    ----------
+    root : Path
+        Folder of ``_quarto.yml``.
+    output : Path
+        The PDF, replaced in one step once it is good.
+    progress : callable, optional
+        Told the source of each page as it begins.
+
+    Returns
+    -------
+    Path
+        ``output``.
+
+    Raises
+    ------
+    BookError
+        Quarto is not there, a cell fails, a reference is broken. The old PDF is untouched.
+    """
+    root, output = root.resolve(), output.resolve()
+    quarto = find_quarto()
+    if quarto is None:
+        raise BookError(
+            "Le PDF du livre se fait avec Quarto, qui manque.",
+            hint="Installez Quarto, ou lisez l’aperçu que fait « make book ».",
+        )
+    with _stage(root) as copy:
+        lines = _quarto_render(copy, quarto, "typst", root / "build" / "typst.log", progress)
+        made = sorted((copy / "_book").glob("*.pdf"))
+        faults = faults_of_log(lines)
+        if not made:
+            raise BookError("Quarto n’a écrit aucun PDF.", hint="Voir build/typst.log.")
+        if faults:
+            raise _faulty(faults)
+        output.parent.mkdir(parents=True, exist_ok=True)
+        kept = output.with_name(f".{output.name}.partiel")
+        shutil.copyfile(made[0], kept)
+        kept.replace(output)
+    return output
 
 
 def _check_output(root: Path, output: Path) -> None:

@@ -26,6 +26,7 @@ from utils.errors import LayoutError
 __all__ = [
     "CLASSES",
     "MANY",
+    "SMALLEST_CELL",
     "TOTAL",
     "classify",
     "count_classes",

@@ -115,6 +115,11 @@ class Indicator:
         ratio when it has its own, its unit; ``None`` when the value is not made a rate.
     direction
         ``plus``, ``moins`` or ``neutre``: which way is better.
+    noun
+        What is counted, for sentences: ``singular``, ``plural``, ``gender`` (``m``, ``f``).
+    portrait
+        False when the portrait of a town does not speak of it: totals and doubles of other
+        indicators, shares of few things.
     build
         For ``utils/build/``: the table and the parameters of the method.
     """
@@ -135,6 +140,8 @@ class Indicator:
     rate_label: str | None = None
     rate_unit: str | None = None
     gaps: str | None = None
+    noun: Mapping[str, str] | None = None
+    portrait: bool = True
     build: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -209,6 +216,7 @@ def _shape(annotation: str) -> tuple[tuple[type, ...], str]:
     for start, types, words in (
         ("tuple", (list,), "une liste"),
         ("Mapping", (dict,), "une liste de clés et de valeurs"),
+        ("bool", (bool,), "true ou false"),
         ("int", (int,), "un entier"),
         ("float", (int, float), "un nombre"),
     ):
@@ -257,6 +265,18 @@ def source(name: str) -> Source:
             else "Les identifiants sont les clés de data/sources.yml.",
         )
     return every[name]
+
+
+def _check_noun(indicator: Indicator, where: str) -> None:
+    """Refuse a noun that cannot be put in a sentence."""
+    noun = indicator.noun or {}
+    if set(noun) != {"singular", "plural", "gender"} or noun["gender"] not in ("m", "f"):
+        raise CatalogueError(f"{where} : noun demande singular, plural et gender (m ou f).")
+    for form in (noun["singular"], noun["plural"]):
+        if not isinstance(form, str) or not form or form != form.strip() or form[0].isupper():
+            raise CatalogueError(f"{where} : noun s’écrit sans majuscule ni espace autour.")
+    if indicator.denominator is None:
+        raise CatalogueError(f"{where} : noun ne va qu’à ce que l’on compte par habitant.")
 
 
 @lru_cache(maxsize=4)

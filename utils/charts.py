@@ -43,7 +43,15 @@ from utils.style import (
     year_axis,
 )
 
-__all__ = ["bars", "evolution", "histogram_of_towns", "scatter", "stacked", "strip_against"]
+__all__ = [
+    "bars",
+    "evolution",
+    "histogram_of_towns",
+    "intervals",
+    "scatter",
+    "stacked",
+    "strip_against",
+]
 
 LINE_IN = FONT_PT * 1.2 / 72  # height of a line of text, inches
 MAX_LINES_TOGETHER = 5
@@ -150,6 +158,20 @@ def _strip_row(rows: pd.DataFrame, unit: str, decimals: int, *, shared: bool) ->
     )
 
 
+def _cut_far(axes: Axes, row: _StripRow) -> Floats:
+    """Say how many towns are beyond nine in ten of them, and return the others' values."""
+    values = np.append(row.others, row.own)
+    end = float(np.nanmax([np.quantile(row.others, 0.9), row.own]))
+    beyond = int((row.others > end).sum())
+    if beyond and np.quantile(row.others, 0.9) > 0:
+        axes.text(
+            1, 0.97, f"{beyond} au-delà →", transform=axes.transAxes, ha="right", va="top",
+            color=MUTED, zorder=6,
+        )  # fmt: skip
+        return values[~(values > end)]
+    return values
+
+
 @house_figure
 def strip_against(
     frame: pd.DataFrame,
@@ -161,6 +183,7 @@ def strip_against(
     unit: str = "",
     decimals: int = 1,
     shared: bool = True,
+    cut: bool = False,
 ) -> tuple[Figure, pd.DataFrame]:
     """Draw a town against other towns: one strip an indicator or family.
 
@@ -176,6 +199,9 @@ def strip_against(
         What the other towns are, plural.
     shared : bool
         One scale for all strips; False where their units differ.
+    cut : bool
+        End each scale a little after nine towns in ten (and the town), so that a few giants
+        do not crush the others, and say how many are beyond (with ``shared=False`` only).
 
     Returns
     -------
@@ -205,9 +231,10 @@ def strip_against(
         _strip(axes, row.others, row.own)
         axes.set_title(row.text, loc="left", pad=3)
         axes.set_title(row.value, loc="right", pad=3, color=TOWN, fontweight="bold")
-        axes.set(
-            ylim=(-0.5, 0.5), xlim=_limits(values if shared else np.append(row.others, row.own))
-        )
+        shown = values if shared else np.append(row.others, row.own)
+        if cut and not shared and row.others.size:
+            shown = _cut_far(axes, row)
+        axes.set(ylim=(-0.5, 0.5), xlim=_limits(shown))
         axes.yaxis.set_major_locator(NullLocator())
         axes.spines["left"].set_visible(False)
         axes.grid(axis="x")
@@ -424,6 +451,76 @@ def evolution(
             typographic(f"Aucune valeur connue (n.\u00a0d.) : {', '.join(missing)}.")
         ]
     return figure, out[["year", "series", "value"]]
+
+
+@house_figure
+def intervals(
+    frame: pd.DataFrame,
+    *,
+    title: str = "",
+    unit: str = "",
+    base: int,
+    start: float,
+    start_label: str,
+) -> tuple[Figure, pd.DataFrame]:
+    """Draw estimates by year with their intervals, around zero, one panel a series.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Long: ``series``, ``year``, ``value``, ``low``, ``high``.
+    base : int
+        Year where every value is 0 by construction: an open mark.
+    start : float
+        When what is studied starts: a dashed line, named ``start_label``.
+
+    Returns
+    -------
+    figure : Figure
+    drawn : DataFrame
+        The same columns.
+
+    Raises
+    ------
+    TableError
+        If the frame is empty or lacks a column.
+    """
+    drawn = checked(frame, ["series", "year", "value", "low", "high"], what="Intervalles")
+    names = list(dict.fromkeys(drawn["series"].astype(str)))
+    columns = min(2, len(names))
+    rows = -(-len(names) // columns)
+    panel_in = (WIDTH_IN - 0.7) / columns
+    figure = _figure(1.85 * rows, title)
+    figure.get_layout_engine().set(wspace=0.08)  # type: ignore[union-attr, call-arg]
+    panels = figure.subplots(rows, columns, sharex=True, squeeze=False).ravel()
+    years = drawn["year"].astype(int)
+    for rank, (axes, name) in enumerate(zip(panels, names, strict=False)):
+        rows_of = drawn[drawn["series"] == name].sort_values("year")
+        x, y = _floats(rows_of["year"]), _floats(rows_of["value"])
+        axes.axhline(0, color=MUTED, lw=1)
+        axes.axvline(start, color=MUTED, ls=(0, (4, 3)), lw=1.2)
+        axes.vlines(x, _floats(rows_of["low"]), _floats(rows_of["high"]), color=PALETTE[0], lw=2.2)
+        axes.plot(x, y, "o", color=PALETTE[0], ms=6)
+        axes.plot([base], [0], "o", mfc="white", mec=PALETTE[0], mew=1.4, ms=6)
+        axes.grid(axis="y")
+        french_axis(axes, "y", ticks=3)
+        axes.set_title(wrap(typographic(name), panel_in - 0.55))
+        axes.margins(x=0.1, y=0.12)
+        year_axis(axes, years, width_in=panel_in - 0.3)
+        axes.tick_params(labelbottom=rank >= len(names) - columns)
+    for axes in panels[len(names) :]:
+        axes.set_visible(False)
+    if unit:
+        figure.supylabel(typographic(unit), fontsize=FONT_PT)
+    handles: list[Artist] = [
+        Line2D([], [], color=PALETTE[0], marker="o", lw=2.2,
+               label="estimation, intervalle à 95\u00a0%"),
+        Line2D([], [], ls="", marker="o", mfc="white", mec=PALETTE[0],
+               label=f"{base}, par construction"),
+        Line2D([], [], color=MUTED, ls=(0, (4, 3)), lw=1.2, label=typographic(start_label)),
+    ]  # fmt: skip
+    _legend(figure, handles)
+    return figure, drawn[["series", "year", "value", "low", "high"]]
 
 
 # -- bars ------------------------------------------------------------------------------
@@ -700,7 +797,9 @@ def _scale(axes: Axes, which: str, *, log: bool) -> None:
     axis = axes.xaxis if which == "x" else axes.yaxis
     if log:
         (axes.set_xscale if which == "x" else axes.set_yscale)("log")
-        axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=7))
+        low, high = axis.get_view_interval()
+        steps = (1.0, 2.0, 5.0) if high <= 1000 * low else (1.0,)
+        axis.set_major_locator(LogLocator(subs=steps, numticks=7))
         axis.set_major_formatter(french_log_label)
         axis.set_minor_formatter(NullFormatter())
     else:

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.progress import Progress
 from rich.table import Table
 
 from utils import (
@@ -16,8 +17,12 @@ from utils import (
     book,
     build,
     changes,
+    dashboard,
     datapackage,
     doctor,
+    links,
+    portrait_export,
+    prose,
     sitecheck,
     sources,
     tables,
@@ -25,6 +30,7 @@ from utils import (
 )
 from utils.catalogue import load_sources
 from utils.errors import BookError, PvdError
+from utils.formats import counted
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -95,6 +101,48 @@ def town(query: Annotated[str, typer.Argument(help="Nom ou code Insee.")]) -> No
     out.print(f"{line['name']} ({line['code']}), {line['departement_name']}", highlight=False)
 
 
+@app.command("portrait")
+def portrait(
+    query: Annotated[str | None, typer.Argument(help="Nom ou code Insee.")] = None,
+    formats: Annotated[
+        str, typer.Option("--format", help="html, pdf, ou les deux séparés par une virgule.")
+    ] = "html,pdf",
+    output: Annotated[Path, typer.Option(help="Dossier des portraits.")] = ROOT / "portraits",
+    every: Annotated[
+        bool, typer.Option("--all", help="Toutes les Petites villes de demain.")
+    ] = False,
+    jobs: Annotated[
+        int, typer.Option(help="Villes faites en même temps, avec --all ; -1 : une par cœur.")
+    ] = 1,
+) -> None:
+    """Écrire le portrait d’une ville, ou de toutes, en HTML et en PDF."""
+    if every == (query is not None):
+        raise BookError(
+            "Il faut une ville, ou --all, mais pas les deux.",
+            hint="Par exemple : pvd portrait 46127, ou pvd portrait --all --jobs 2.",
+        )
+    asked = [form.strip() for form in formats.split(",")]
+    if query is not None:
+        for path in portrait_export.export(query, formats=asked, folder=output, again=True):
+            out.print(str(path), soft_wrap=True, markup=False, highlight=False)
+        return
+    codes = list(tables.load_towns(pvd=True)["code"])
+    with Progress(console=err, transient=True) as bar:
+        task = bar.add_task("Portraits", total=len(codes))
+        report = portrait_export.export_all(
+            codes,
+            formats=asked,
+            folder=output,
+            jobs=jobs,
+            progress=lambda done: bar.update(task, completed=done),
+        )
+    out.print(report.sentence(), highlight=False, soft_wrap=True)
+    for code, reason in sorted(report.failed.items()):
+        err.print(f"{code} : {reason}", style="red", markup=False, soft_wrap=True)
+    if report.failed:
+        raise typer.Exit(2)
+
+
 @app.command("book")
 def build_the_book(
     output: Annotated[Path, typer.Option(help="Dossier du site.")] = ROOT / "_book",
@@ -107,6 +155,19 @@ def build_the_book(
         ROOT, output=output, progress=lambda page: err.print(f"Page {page}…", highlight=False)
     )
     out.print(report.sentence(), highlight=False, soft_wrap=True)
+
+
+@app.command("pdf")
+def build_the_pdf(
+    output: Annotated[Path, typer.Option(help="Le fichier à écrire.")] = ROOT
+    / "build"
+    / "portrait-des-petites-villes.pdf",
+) -> None:
+    """Construire le livre en un PDF (avec Quarto)."""
+    path = book.build_pdf(
+        ROOT, output=output, progress=lambda page: err.print(f"Page {page}…", highlight=False)
+    )
+    out.print(f"Le PDF est construit : {path}", highlight=False, soft_wrap=True)
 
 
 @app.command("verify")
@@ -151,6 +212,48 @@ def check_site(
 ) -> None:
     """Vérifier les pages construites, dans un vrai navigateur."""
     raise typer.Exit(sitecheck.run(folder, artefacts))
+
+
+@app.command("check-links")
+def check_links() -> None:
+    """Vérifier que les adresses nommées par les sources et le livre répondent."""
+    addresses = links.named_addresses(ROOT)
+    dead = links.check_links(addresses)
+    for sentence in dead:
+        err.print(sentence, style="red", markup=False, highlight=False, soft_wrap=True)
+    out.print(f"Adresses vérifiées : {len(addresses)}, dont mortes : {len(dead)}.", highlight=False)
+    raise typer.Exit(1 if dead else 0)
+
+
+@app.command("relire")
+def proofread(
+    correct: Annotated[
+        bool, typer.Option("--corriger", help="Corriger les espaces et les apostrophes.")
+    ] = False,
+) -> None:
+    """Relire la prose du livre : typographie française, puis orthographe."""
+    if correct:
+        for path in prose.correct(ROOT):
+            out.print(f"Corrigé : {path.relative_to(ROOT)}", highlight=False)
+    faults = prose.proofread(ROOT)
+    for fault in faults:
+        err.print(fault, markup=False, highlight=False, soft_wrap=True)
+    out.print(f"Fautes : {len(faults)}.", highlight=False)
+    raise typer.Exit(1 if faults else 0)
+
+
+@export.command("tableau")
+def export_dashboard(
+    output: Annotated[Path, typer.Option(help="Dossier à écrire.")],
+) -> None:
+    """Écrire les données et les scripts du tableau de bord."""
+    count = dashboard.write_dashboard(output)
+    out.print(
+        f"Tableau de bord écrit dans {output} : {counted(count, 'ville')}.",
+        highlight=False,
+        soft_wrap=True,
+        markup=False,
+    )
 
 
 @app.command("doctor")

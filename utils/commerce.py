@@ -16,17 +16,23 @@ from scipy.spatial import KDTree
 
 __all__ = [
     "BASKET",
+    "CHAIN_TRADES",
     "CORE_M",
     "FAMILIES",
+    "FOOD_FORMATS",
     "RENUMBERING_YEAR",
+    "SQUARE_M",
     "available_types",
     "basket",
     "comparable_since",
+    "count_squares",
     "count_types",
+    "near_any",
     "richness",
     "shannon",
     "share_in_core",
     "sum_families",
+    "without_default_points",
 ]
 
 #: Families of shops and everyday services, in the order in which the book shows them.
@@ -56,8 +62,29 @@ BASKET: Final[Mapping[str, Sequence[str]]] = {
     "médecin": ("medecin_generaliste",),
 }
 
+#: Food shops by format: label -> types of ``data/bpe_types.csv``, followed since 2009.
+FOOD_FORMATS: Final[Mapping[str, Sequence[str]]] = {
+    "supermarchés et hypermarchés": ("grande_surface",),
+    "supérettes et surgelés": ("superette", "surgeles"),
+    "commerces de bouche et épiceries": ("boulangerie", "boucherie", "poissonnerie", "epicerie"),
+}
+
+#: Activities (NAF rév. 2) that the brief names when it speaks of chains: key -> label, codes.
+CHAIN_TRADES: Final[Mapping[str, tuple[str, Sequence[str]]]] = {
+    "grandes_surfaces": ("supermarchés et hypermarchés", ("47.11D", "47.11F")),
+    "restauration_rapide": ("restauration rapide", ("56.10C",)),
+}
+
 #: Radius of the core of a town: five minutes on foot, metres.
 CORE_M: Final = 400.0
+
+#: Shops at one point, and distance of that point to the centroid (metres; the outlines are
+#: simplified to 100 m), from which the geocoding is taken to have found no address.
+DEFAULT_SHOPS: Final = 3
+DEFAULT_M: Final = 150.0
+
+#: Side of a square on the map of shops, metres (that of Insee’s finest grid).
+SQUARE_M: Final = 200.0
 
 #: First vintage of the BPE with the new numbering (Insee, BPE 2023).
 RENUMBERING_YEAR: Final = 2023
@@ -195,6 +222,77 @@ def share_in_core(shops: pd.DataFrame, *, radius_m: float = CORE_M) -> pd.DataFr
         inside = int(max(near))
         lines.append((code, len(group), inside, 100 * inside / len(group)))
     return pd.DataFrame(lines, columns=["code", "shops", "inside", "value"])
+
+
+def count_squares(shops: pd.DataFrame, *, side_m: float, fewest: int) -> pd.DataFrame:
+    """Count the shops of each commune by square of its local grid.
+
+    Parameters
+    ----------
+    shops : DataFrame
+        ``code``, ``epsg``, ``x``, ``y`` (metres); a shop without a point is left out.
+    side_m : float
+        Side of a square, metres.
+    fewest : int
+        Shops under which a square has no line.
+
+    Returns
+    -------
+    DataFrame
+        ``code``, ``epsg``, ``x``, ``y`` (middle of the square), ``value`` (shops), ``located``
+        (shops of the commune that have a point, those of the squares without a line too).
+    """
+    known = shops.dropna(subset=["x", "y"])
+    middles = {axis: (known[axis] // side_m + 0.5) * side_m for axis in ("x", "y")}
+    squares = known.assign(**middles).groupby(["code", "epsg", "x", "y"]).size()
+    frame = squares.rename("value").reset_index()
+    frame["located"] = frame.groupby("code")["value"].transform("sum")
+    kept: pd.DataFrame = frame[frame["value"] >= fewest]
+    return kept.reset_index(drop=True)
+
+
+def without_default_points(shops: pd.DataFrame, centroids: pd.DataFrame) -> pd.DataFrame:
+    """Take their point from the shops that the geocoding set at the middle of the commune.
+
+    An address that is not found gets the centroid of the commune: several shops at one same
+    point, there. In the copy of Sirene that is one located shop in thirteen.
+
+    Parameters
+    ----------
+    shops, centroids : DataFrame
+        ``code``, ``x``, ``y`` (metres, the CRS of the commune).
+
+    Returns
+    -------
+    DataFrame
+        ``shops``, ``x`` and ``y`` missing where the point says nothing.
+    """
+    middle = centroids.drop_duplicates("code").set_index("code")
+    away = np.hypot(
+        shops["x"] - shops["code"].map(middle["x"]), shops["y"] - shops["code"].map(middle["y"])
+    )
+    shared = shops.groupby(["code", "x", "y"])["code"].transform("size") >= DEFAULT_SHOPS
+    default = shared.fillna(False).astype(bool) & (away <= DEFAULT_M)
+    return shops.assign(x=shops["x"].mask(default), y=shops["y"].mask(default))
+
+
+def near_any(points: pd.DataFrame, anchors: pd.DataFrame, *, radius_m: float = CORE_M) -> pd.Series:
+    """Tell which points have an anchor of their commune near them: bool, index of ``points``.
+
+    Parameters
+    ----------
+    points, anchors : DataFrame
+        ``code``, ``x``, ``y`` (metres, the CRS of the commune).
+    radius_m : float
+        Straight distance.
+    """
+    near = pd.Series(False, index=points.index)
+    for code, group in points.groupby("code"):
+        own = anchors.loc[anchors["code"] == code, ["x", "y"]]
+        if len(own):
+            distance, _ = KDTree(own).query(group[["x", "y"]])
+            near[group.index] = distance <= radius_m
+    return near
 
 
 def comparable_since(types: pd.DataFrame, year: int, *, with_2024: bool = False) -> list[str]:

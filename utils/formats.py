@@ -19,6 +19,7 @@ __all__ = [
     "NBSP",
     "NNBSP",
     "counted",
+    "elided",
     "in_town",
     "join_words",
     "number",
@@ -125,8 +126,8 @@ def join_words(words: Sequence[str], last: str = "et") -> str:
     return f"{', '.join(words[:-1])} {last} {words[-1]}"
 
 
-def _elides(name: str) -> bool:
-    """Tell whether "de" becomes "d’" before a name without article."""
+def elided(name: str) -> bool:
+    """Tell whether "de" becomes "d’" before a common noun, or a town without article."""
     first = name[0].lower()
     if first == "h":
         head = re.split(r"[-\s’]", name.lower(), maxsplit=1)[0].replace("œ", "oe")
@@ -150,7 +151,7 @@ def of_town(name: str) -> str:
         return f"{'du' if article == 'Le' else 'des'} {rest}"
     if article:
         return f"de {article}{'' if article == 'L’' else ' '}{rest}"
-    return f"d’{rest}" if rest and _elides(rest) else f"de {rest}"
+    return f"d’{rest}" if rest and elided(rest) else f"de {rest}"
 
 
 def in_town(name: str) -> str:

@@ -26,6 +26,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 from numpy.typing import NDArray
+from shapely import box
 
 from utils.communes import local_epsg
 from utils.errors import TableError
@@ -624,6 +625,7 @@ def town_map(
     *,
     basemap: bool = True,
     focus: bool = False,
+    around_m: float = 0.0,
     title: str = "",
     legend_title: str = "",
 ) -> tuple[Figure, pd.DataFrame]:
@@ -643,6 +645,8 @@ def town_map(
     focus : bool
         Over IGN's map, show the points and what is around them rather than the whole
         commune, when they hold in less than half of its width; the notes say so.
+    around_m : float
+        Show that far around the middle of the commune rather than the commune alone.
 
     Returns
     -------
@@ -659,7 +663,11 @@ def town_map(
     code = str(outline["code"].iloc[0])
     epsg = local_epsg(code)
     land = outline.to_crs(epsg)
-    whole = _extent([float(edge) for edge in land.total_bounds])
+    left, low, right, high = (float(edge) for edge in land.total_bounds)
+    whole = _extent([left, low, right, high])
+    if around_m:
+        x, y = (left + right) / 2, (low + high) / 2
+        whole = (x - around_m, y - around_m, x + around_m, y + around_m)
     focused = _focus(points, epsg, whole) if focus and points is not None else None
     extent = focused or whole
     figure = Figure(figsize=(WIDTH_IN, WIDTH_IN))
@@ -671,9 +679,9 @@ def town_map(
     if not tiled:  # a few points on an empty ground say nothing: the outline places them
         extent, focused = whole, None
     if neighbours is not None and not neighbours.empty:
-        left, low, right, high = outline.to_crs(neighbours.crs).total_bounds
-        width, height = right - left, high - low  # far ones have no place in the local CRS
-        around = neighbours.cx[left - width : right + width, low - height : high + height]
+        shown = gpd.GeoSeries([box(*extent)], crs=epsg).to_crs(neighbours.crs)
+        left, low, right, high = shown.total_bounds  # far ones have no place in the local CRS
+        around = neighbours.cx[left:right, low:high]
         around = around[around["code"].astype(str) != code].to_crs(epsg)
         if not around.empty:
             around.boundary.plot(ax=axes, color=LINES, lw=0.8, aspect=None, zorder=3)

@@ -13,7 +13,7 @@ Observatoire des territoires); the handling of missing values is Gower's (1971).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -51,9 +51,13 @@ SHARED: Final = 0.6
 #: Factor from an interquartile range to the standard deviation of a normal law.
 _IQR_TO_SD: Final = 1.349
 
-_ROWS: Final = 1024  # towns whose distances are computed together
+_ROWS: Final = 256  # towns whose distances are computed together: they stay in the cache
+_WIDE: Final = 64  # towns of which only the nearest is looked at, to bound the twentieth
 
-Floats = NDArray[np.float32]
+#: Slack on a squared distance computed in simple precision, above its rounding error.
+_SLACK: Final = 1e-3
+
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +97,9 @@ ROLE: Final = "role_aav"
 
 VARIABLES: Final[tuple[Variable, ...]] = (
     Variable(
-        "population", "Population", "habitants", 0, "log", 2,
+        "population", "Population", "habitants", 0, "log", 4,
         "est plus peuplée", "est moins peuplée",
-        "Décide seule de la présence de bien des services ; compte double.",
+        "Décide seule de la présence de bien des services ; compte le plus.",
     ),
     Variable(
         "evolution_population", "Évolution de la population", "% par an", 1, "none", 1,
@@ -103,14 +107,15 @@ VARIABLES: Final[tuple[Variable, ...]] = (
         "Sépare les villes qui gagnent des habitants de celles qui en perdent.",
     ),
     Variable(
-        "densite_population", "Habitants au km²", "hab/km²", 0, "log", 1,
+        "densite_population", "Habitants au km²", "hab/km²", 0, "log", 2,
         "est plus dense", "est moins dense",
         "Ville ramassée ou commune étendue.",
     ),
     Variable(
-        "grille_densite", "Niveau de la grille de densité", "", 0, "none", 1,
+        "grille_densite", "Niveau de la grille de densité", "", 0, "none", 0.5,
         "est plus rurale", "est plus urbaine",
-        "Forme de l’habitat selon l’Insee, de 1 (dense) à 7 (très dispersé).",
+        "Forme de l’habitat selon l’Insee, de 1 (dense) à 7 (très dispersé) ; la densité en"
+        " dit déjà l’essentiel.",
     ),
     Variable(
         ROLE, "Rôle dans l’aire d’attraction", "", 0, "role", 1,
@@ -143,34 +148,44 @@ VARIABLES: Final[tuple[Variable, ...]] = (
         "Tension ou déprise du logement.",
     ),
     Variable(
-        "part_residences_secondaires", "Résidences secondaires", "%", 1, "log1p", 1,
+        "part_residences_secondaires", "Résidences secondaires", "%", 1, "log1p", 2,
         "a plus de résidences secondaires", "a moins de résidences secondaires",
         "Population présente en saison.",
     ),
     Variable(
-        "lits_touristiques", "Lits touristiques", "pour 1 000 habitants", 0, "log1p", 1,
+        "lits_touristiques", "Lits touristiques", "pour 1 000 habitants", 0, "log1p", 0.5,
         "est plus touristique", "est moins touristique",
-        "Clients de passage, qui font vivre commerces et restaurants.",
+        "Clients de passage ; les résidences secondaires en disent déjà une part.",
     ),
     Variable(
-        "part_0_14", "Part des moins de 15 ans", "%", 0, "none", 0.5,
+        "part_0_14", "Part des moins de 15 ans", "%", 0, "none", 1,
         "a plus d’enfants", "a moins d’enfants",
-        "Les quatre âges comptent ensemble pour deux.",
+        "Les quatre âges comptent ensemble pour un peu moins de trois.",
     ),
     Variable(
-        "part_15_29", "Part des 15 à 29 ans", "%", 0, "none", 0.5,
+        "part_15_29", "Part des 15 à 29 ans", "%", 0, "none", 0.25,
         "a plus de jeunes", "a moins de jeunes",
-        "Les quatre âges comptent ensemble pour deux.",
+        "Les quatre âges comptent ensemble pour un peu moins de trois.",
     ),
     Variable(
         "part_60_74", "Part des 60 à 74 ans", "%", 0, "none", 0.5,
         "a plus de jeunes retraités", "a moins de jeunes retraités",
-        "Les quatre âges comptent ensemble pour deux.",
+        "Les quatre âges comptent ensemble pour un peu moins de trois.",
     ),
     Variable(
-        "part_75_plus", "Part des 75 ans ou plus", "%", 0, "none", 0.5,
+        "part_75_plus", "Part des 75 ans ou plus", "%", 0, "none", 1,
         "est plus âgée", "est moins âgée",
-        "Les quatre âges comptent ensemble pour deux.",
+        "Les quatre âges comptent ensemble pour un peu moins de trois.",
+    ),
+    Variable(
+        "latitude", "Position du sud au nord", "°", 1, "none", 1,
+        "est plus au nord", "est plus au sud",
+        "Le climat et la région, faute de relief et de littoral dans les tables.",
+    ),
+    Variable(
+        "longitude", "Position d’ouest en est", "°", 1, "none", 1,
+        "est plus à l’est", "est plus à l’ouest",
+        "Le climat et la région, faute de relief et de littoral dans les tables.",
     ),
 )  # fmt: skip
 
@@ -284,30 +299,77 @@ def build_space(structure: pd.DataFrame, *, sample: NDArray[np.bool_] | None = N
     return Space(
         codes=structure.index,
         names=tuple(name for name, _ in columns),
-        values=np.where(known, table, 0).astype("float32"),
-        known=known.astype("float32"),
-        weights=np.asarray(weights, dtype="float32"),
+        values=np.where(known, table, 0),
+        known=known.astype("float64"),
+        weights=np.asarray(weights),
         overseas=overseas,
     )
 
 
-def distances(space: Space, rows: NDArray[np.intp]) -> Floats:
-    """Distance of some towns to all: shape (rows, towns), robust standard deviations.
+def distances(
+    space: Space, rows: NDArray[np.intp], others: NDArray[np.intp] | None = None
+) -> Floats:
+    """Distance of towns, pair by pair: shape (pairs,), robust standard deviations.
 
-    Infinite to itself, between mainland and overseas, and where too little is known of both
-    (less than :data:`SHARED` of the weight known for the town).
+    Infinite from a town to itself, between mainland and overseas, and where too little is
+    known of both (less than :data:`SHARED` of the weight known for the first).
+
+    Parameters
+    ----------
+    space : Space
+    rows, others : arrays of int, shape (pairs,)
+        Rows of the two towns of each pair; with one row and no ``others``, that town and all.
     """
-    own, seen, weights = space.values[rows], space.known[rows], space.weights
-    squared = (own**2 * weights) @ space.known.T + (seen * weights) @ (space.values**2).T
-    squared -= 2 * (own * weights) @ space.values.T
-    shared = (seen * weights) @ space.known.T
-    enough = shared >= SHARED * (seen @ weights)[:, None]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        away = np.sqrt(np.maximum(squared, 0) / shared)
-    away[~enough | (shared == 0)] = np.inf
-    away[space.overseas[rows][:, None] != space.overseas[None, :]] = np.inf
-    away[np.arange(len(rows)), rows] = np.inf
-    return np.asarray(away, dtype="float32")
+    others = np.arange(len(space.codes)) if others is None else others
+    both = space.known[rows] * space.known[others]
+    shared = both @ space.weights
+    squared = (both * (space.values[rows] - space.values[others]) ** 2) @ space.weights
+    apart = space.overseas[rows] != space.overseas[others]
+    apart |= (shared < SHARED * (space.known[rows] @ space.weights)) | (shared == 0)
+    away: Floats = np.sqrt(squared / np.where(shared > 0, shared, 1))
+    away[apart | (rows == others)] = np.inf
+    return away
+
+
+def _within_reach(
+    space: Space, rows: NDArray[np.intp], columns: NDArray[np.intp], k: int
+) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
+    """Yield pairs of towns among which are the ``k`` nearest of each row, and few others.
+
+    Distances come from matrix products in simple precision, some towns at a time: all of
+    them, roughly. The smallest distances of ``k + 1`` blocks of :data:`_WIDE` candidates (one
+    may be the town itself) bound that of the ``k``-th; only what is within reach of that
+    bound, rounding errors counted, is worth computing exactly. Against a candidate that lacks
+    nothing, the weight shared is all that the town knows: no division is needed.
+    """
+    single, weights = np.float32, space.weights.astype(np.float32)
+    values, known = space.values.astype(single), space.known.astype(single)
+    complete = space.known[columns].all(axis=1)
+    full, holed = columns[complete], columns[~complete]
+    blocks = -(-len(full) // _WIDE)
+    right = np.zeros((2 * len(weights) + 1, blocks * _WIDE), dtype=single)
+    right[:, : len(full)] = np.vstack([values[full].T ** 2, values[full].T, np.ones(len(full))])
+    right[-1, len(full) :] = np.inf
+    for start in range(0, len(rows), _ROWS):
+        mine = rows[start : start + _ROWS]
+        own, seen = values[mine], known[mine] * weights
+        total, square = seen.sum(axis=1, keepdims=True), (own**2) @ weights[:, None]
+        rough = (np.hstack([seen, -2 * own * weights, square]) / total) @ right
+        by_block = rough.reshape(len(mine), blocks, _WIDE)
+        least = by_block.min(axis=2) if blocks else np.empty((len(mine), 0), dtype=single)
+        reach: NDArray[np.floating] = np.full((len(mine), 1), np.inf, dtype=single)
+        if blocks > k:
+            reach = np.partition(least, k, axis=1)[:, k : k + 1] + _SLACK
+        town, block = np.nonzero(least <= reach)
+        pair, inside = np.nonzero(by_block[town, block] <= reach[town])
+        place = block[pair] * _WIDE + inside
+        real = place < len(full)
+        yield mine[town[pair[real]]], full[place[real]]
+        shared = seen @ known[holed].T
+        lacking = (own**2 * weights) @ known[holed].T + seen @ values[holed].T ** 2
+        lacking -= 2 * (own * weights) @ values[holed].T
+        town, place = np.nonzero(lacking <= reach * shared)
+        yield mine[town], holed[place]
 
 
 def neighbours(
@@ -336,29 +398,29 @@ def neighbours(
         a town that has fewer candidates. Ties are ranked by code.
     """
     every = space.rows(list(codes)) if codes is not None else np.arange(len(space.codes))
+    allowed = np.ones(len(space.codes), dtype=bool) if candidates is None else candidates
     parts = []
-    for start in range(0, len(every), _ROWS):
-        rows = every[start : start + _ROWS]
-        away = distances(space, rows)
-        if candidates is not None:
-            away[:, ~candidates] = np.inf
-        width = min(k, away.shape[1] - 1)
-        near = np.sort(np.argpartition(away, width, axis=1)[:, : width + 1], axis=1)
-        order = np.argsort(np.take_along_axis(away, near, axis=1), axis=1, kind="stable")[:, :k]
-        near = np.take_along_axis(near, order, axis=1)
-        parts.append(
-            pd.DataFrame(
-                {
-                    "code": np.repeat(space.codes[rows], near.shape[1]),
-                    "rank": np.tile(np.arange(1, near.shape[1] + 1), len(rows)),
-                    "peer": space.codes[near.ravel()],
-                    "distance": np.take_along_axis(away, near, axis=1).ravel(),
-                }
-            )
-        )
-    every_one = pd.concat(parts, ignore_index=True)
-    found: pd.DataFrame = every_one[np.isfinite(every_one["distance"])]
-    return found.reset_index(drop=True)
+    for here in (space.overseas, ~space.overseas):
+        columns, mine = np.flatnonzero(allowed & here), every[here[every]]
+        for row, column in _within_reach(space, mine, columns, k):
+            parts.append((row, column, distances(space, row, column)))
+    row, column, away = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+    place = np.empty(len(space.codes), dtype=np.intp)
+    place[every] = np.arange(len(every))  # towns in the order asked
+    order = np.lexsort((column, away, place[row]))
+    order = order[np.isfinite(away[order])]
+    row, column, away = row[order], column[order], away[order]
+    first = np.searchsorted(place[row], place[row])
+    rank = np.arange(len(row)) - first + 1
+    near = rank <= k
+    return pd.DataFrame(
+        {
+            "code": space.codes[row[near]],
+            "rank": rank[near],
+            "peer": space.codes[column[near]],
+            "distance": away[near],
+        }
+    )
 
 
 def contributions(space: Space, code: str, others: Sequence[str]) -> pd.DataFrame:
@@ -457,7 +519,7 @@ def stability(
 
     def moved() -> Space:
         by_name = {name: generator.uniform(0.8, 1.2) for name in dict.fromkeys(space.names)}
-        factor = np.array([by_name[name] for name in space.names], dtype="float32")
+        factor = np.array([by_name[name] for name in space.names])
         return space.reweighted(space.weights * factor)
 
     def resampled() -> Space:
@@ -469,7 +531,7 @@ def stability(
         ("echelles", "", float(np.mean([kept(resampled()) for _ in range(tries)]))),
     ]
     for name in dict.fromkeys(space.names):
-        without = np.where(np.array(space.names) == name, 0, space.weights).astype("float32")
+        without = np.where(np.array(space.names) == name, 0, space.weights)
         lines.append(("sans", name, kept(space.reweighted(without))))
     return pd.DataFrame(lines, columns=["trial", "variable", "kept"])
 

@@ -46,6 +46,7 @@ from utils.style import WIDTH_IN, render
 
 __all__ = [
     "MAX_SVG_BYTES",
+    "HtmlBlock",
     "MarkdownBlock",
     "describe_bars",
     "describe_evolution",
@@ -56,12 +57,14 @@ __all__ = [
     "figures_dir",
     "publish",
     "publish_table",
+    "show_table",
     "source_line",
 ]
 
 MAX_SVG_BYTES = 600_000
 CSS_PX_AN_INCH = 96
 LOCK_TIMEOUT_S = 60
+YEAR_COLUMNS = ("année", "Année", "year")  # columns without thousands separator
 MAX_NAMED = 6  # series or indicators detailed in an alternative text
 
 _ROOT = Path(__file__).resolve().parent.parent
@@ -80,6 +83,26 @@ class MarkdownBlock:
 
     def _repr_markdown_(self) -> str:
         return self.text
+
+
+@dataclass(frozen=True)
+class HtmlBlock(MarkdownBlock):
+    """HTML with its script, which goes into the Markdown of a page as a raw block.
+
+    Quarto adds require.js and jQuery, from a CDN, to a page one output of which is of type
+    ``text/html``, be it a table without a script. So that type is given in a live Jupyter
+    session only, where the raw block would be read as code.
+    """
+
+    html: str
+
+    @classmethod
+    def of(cls, html: str) -> HtmlBlock:
+        """Make the block of some HTML."""
+        return cls(f"```{{=html}}\n{html}\n```", html)
+
+    def _repr_html_(self) -> str | None:
+        return self.html if os.environ.get("JPY_SESSION_NAME") else None
 
 
 class SourceLike(Protocol):
@@ -382,7 +405,7 @@ def publish_table(
     caption: str,
     sources: Sequence[str],
     decimals: int | Mapping[str, int] = 0,
-    years: Collection[str] = ("année", "Année", "year"),
+    years: Collection[str] = YEAR_COLUMNS,
     note: str = "",
     geography: str = "",
     tables: Sequence[str] = (),
@@ -412,6 +435,20 @@ def publish_table(
             hint="Vérifiez la sélection faite juste avant.",
         )
     source = source_line(sources, geography=geography)
+    grid = _grid(frame, decimals, years)
+    folder = figures_dir()
+    csv = folder / f"{id}.csv"
+    notes = [one for one in (note, *frame.attrs.get("notes", [])) if one]
+    entry = _entry(
+        frame, id=id, kind="table", caption=caption, sources=sources, tables=tables, notes=notes
+    )
+    _keep(folder, id, entry, {"csv": (csv.name, _csv(frame))})
+    under = _under(frame, csv, source, notes)
+    return _block(f"tbl-{id}", [grid, *under, _sentence(_markdown(caption))], entry)
+
+
+def _grid(frame: pd.DataFrame, decimals: int | Mapping[str, int], years: Collection[str]) -> str:
+    """Write a frame as a Markdown table, numbers to the right."""
     by_column = decimals if isinstance(decimals, Mapping) else dict.fromkeys(frame, decimals)
     columns: list[list[str]] = []
     rule = []
@@ -422,15 +459,28 @@ def publish_table(
         rule.append("-" * (width + 1) + ":" if right else ":" + "-" * (width + 1))
     lines = ["| " + " | ".join(row) + " |" for row in zip(*columns, strict=True)]
     lines.insert(1, "|" + "|".join(rule) + "|")
-    folder = figures_dir()
-    csv = folder / f"{id}.csv"
-    notes = [one for one in (note, *frame.attrs.get("notes", [])) if one]
-    entry = _entry(
-        frame, id=id, kind="table", caption=caption, sources=sources, tables=tables, notes=notes
-    )
-    _keep(folder, id, entry, {"csv": (csv.name, _csv(frame))})
-    under = _under(frame, csv, source, notes)
-    return _block(f"tbl-{id}", ["\n".join(lines), *under, _sentence(_markdown(caption))], entry)
+    return "\n".join(lines)
+
+
+def show_table(
+    frame: pd.DataFrame,
+    *,
+    decimals: int | Mapping[str, int] = 0,
+    years: Collection[str] = YEAR_COLUMNS,
+) -> MarkdownBlock:
+    """Show a table in passing: neither number, caption, source nor CSV (an exercise’s answer).
+
+    A bare ``DataFrame`` at the end of a cell would bring scripts from a CDN into the page
+    (:class:`HtmlBlock`).
+
+    Parameters
+    ----------
+    frame, decimals, years
+        As for :func:`publish_table`; a frame without a line is a sentence.
+    """
+    if frame.empty:
+        return MarkdownBlock("Aucune ligne.")
+    return MarkdownBlock(_grid(frame, decimals, years) + "\n")
 
 
 # -- alternative texts -----------------------------------------------------------------

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import http.server
+import importlib.resources
 import re
 import shutil
 import threading
@@ -24,13 +25,39 @@ from rich.console import Console
 from utils.errors import BookError
 from utils.formats import counted, join_words, typographic
 
-if TYPE_CHECKING:  # playwright is of the development extra
-    from playwright.sync_api import Browser, ConsoleMessage, Request, Response, Route
+if TYPE_CHECKING:  # playwright takes long to load
+    from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Response, Route
 
 __all__ = ["WIDTHS", "check_in_browser", "check_site", "find_browser", "pages_of", "run"]
 
 #: Widths at which the pages are looked at, CSS pixels: a desktop and a phone.
 WIDTHS: Final = (1280, 375)
+
+#: Success criteria that every page must meet, as axe tags its rules.
+WCAG: Final = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa")
+#: Elements named for a broken rule; the others are counted.
+MAX_ELEMENTS: Final = 3
+
+#: Views that a page has only once it is asked for them.
+VIEWS: Final[Mapping[str, tuple[str, ...]]] = {
+    "chapters/tableau_de_bord.html": (
+        "?ville=54397",
+        "?ville=54397&avec=46127&reference=region",
+        "?ville=54397&carte=1",
+    ),
+}
+
+#: Of the browser: no sandbox (it runs as root in containers), and nothing asked of the network.
+_ARGUMENTS: Final = (
+    "--no-sandbox",
+    "--disable-dev-shm-usage",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
 
 _BROWSERS: Final = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
@@ -273,8 +300,36 @@ _BROKEN_IMAGES: Final = """async () => {
 }"""
 
 
+#: Unfold everything, so that what is folded is judged too.
+_UNFOLD: Final = "() => document.querySelectorAll('details').forEach((d) => { d.open = true; })"
+
+#: Run axe and return, for each rule that is broken, its name and the elements that break it.
+_AXE: Final = """async (tags) => {
+  const found = await axe.run(document, {
+    runOnly: { type: 'tag', values: tags }, resultTypes: ['violations'] });
+  return found.violations.map((rule) => [rule.id, rule.nodes.map((n) => n.target.join(' '))]);
+}"""
+
+
+def _axe_script() -> str:
+    """Return the script of axe, which the package ``axe-playwright-python`` carries."""
+    script = importlib.resources.files("axe_playwright_python") / "axe.min.js"
+    return script.read_text(encoding="utf-8")
+
+
+def _accessibility(page: Page, scheme: str) -> Iterator[str]:
+    """Judge a page by the rules of WCAG 2.1 AA, in light or in dark."""
+    for rule, elements in page.evaluate(_AXE, list(WCAG)):
+        named = ", ".join(_short(element) for element in elements[:MAX_ELEMENTS])
+        more = len(elements) - MAX_ELEMENTS
+        others = f" et {counted(more, 'autre')}" if more > 0 else ""
+        yield f"accessibilité ({scheme}), règle « {rule} » : {named}{others}"
+
+
 def check_in_browser(folder: Path, artefacts: Path, *, widths: Sequence[int] = WIDTHS) -> list[str]:
     """Open every page in a headless Chromium; return one French sentence a fault.
+
+    Each is judged by axe as well, at WCAG 2.1 AA, all unfolded, in light and in dark.
 
     Screenshots of the whole pages are kept in ``artefacts/screenshots``. Any request to
     another host is refused, and is a fault.
@@ -290,11 +345,19 @@ def check_in_browser(folder: Path, artefacts: Path, *, widths: Sequence[int] = W
     faults: list[str] = []
     with _served(folder) as address, _browser() as browser:
         for width in widths:
-            for name in pages:
-                shot = shots / f"{name.removesuffix('.html').replace('/', '-')}-{width}.png"
+            for name in [view for page in pages for view in _views(page)]:
+                shot = shots / f"{_slug(name)}-{width}.png"
                 found = _look(browser, address, name, width, shot)
                 faults += _told(Path(f"{name} à {width} px"), found)
     return faults
+
+
+def _views(page: str) -> list[str]:
+    return [page, *(f"{page}{asked}" for asked in VIEWS.get(page, ()))]
+
+
+def _slug(name: str) -> str:
+    return re.sub(r"[^\w-]+", "-", name.replace(".html", ""))
 
 
 @contextmanager
@@ -314,9 +377,7 @@ def _browser() -> Iterator[Browser]:
         )
     with sync_playwright() as playwright:
         try:
-            browser = playwright.chromium.launch(
-                executable_path=executable, args=["--no-sandbox", "--disable-dev-shm-usage"]
-            )
+            browser = playwright.chromium.launch(executable_path=executable, args=list(_ARGUMENTS))
         except Error as error:
             raise BookError(f"Chromium ne démarre pas : {error}.") from error
         with browser:
@@ -356,7 +417,15 @@ def _look(browser: Browser, address: str, name: str, width: int, shot: Path) -> 
         faults += [f"image non montrée, {_short(src)}" for src in page.evaluate(_BROKEN_IMAGES)]
         if wide := page.evaluate(_TOO_WIDE):
             faults.append(f"plus large que l’écran, {', '.join(wide)}")
+        page.wait_for_load_state("networkidle")
         page.screenshot(path=str(shot), full_page=True)
+        page.evaluate(_UNFOLD)
+        page.add_style_tag(content="*, ::before, ::after { transition: none !important; }")
+        page.evaluate(_axe_script())
+        faults += _accessibility(page, "clair")
+        page.emulate_media(color_scheme="dark")
+        page.wait_for_load_state("networkidle")
+        faults += _accessibility(page, "sombre")
     return [fault.replace(f"{address}/", "") for fault in faults]
 
 

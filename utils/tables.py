@@ -47,20 +47,31 @@ __all__ = [
     "load_chains_of_programme",
     "load_cinemas",
     "load_concentration",
+    "load_consumption_regions",
     "load_contours",
     "load_culture_types",
     "load_departements",
     "load_detector",
+    "load_energy",
+    "load_energy_errors",
+    "load_energy_history",
+    "load_energy_regions",
+    "load_farms",
     "load_indicators",
     "load_manifest",
     "load_naf",
+    "load_osm_shops",
+    "load_osm_types",
     "load_places",
     "load_populations",
     "load_reach",
+    "load_register_blanks",
+    "load_shop_squares",
     "load_signs",
     "load_structure",
     "load_town",
     "load_towns",
+    "load_wind",
     "verify_tables",
     "write_json",
     "write_parquet",
@@ -220,6 +231,11 @@ def load_towns(*, pvd: bool = False) -> pd.DataFrame:
 
 def load_populations() -> pd.DataFrame:
     """Load the municipal populations, long: ``code``, ``year``, ``population``."""
+    return _populations().copy()
+
+
+@lru_cache(maxsize=1)
+def _populations() -> pd.DataFrame:
     towns = _towns()
     years = [column for column in towns.columns if re.fullmatch(r"pop_\d{4}", column)]
     long = towns.melt("code", years, var_name="year", value_name="population")
@@ -243,9 +259,9 @@ def load_indicators(
     codes, years : iterable, optional
         Towns and years to keep.
     rates : bool
-        Add ``rate``: the value over its denominator, times the scale of the catalogue
-        (``NaN`` for an indicator without denominator). The population is that of the
-        year, or of the nearest year known.
+        Add ``population`` (inhabitants that year, or in the nearest year known) and
+        ``rate``: the value over its denominator, times the scale of the catalogue (``NaN``
+        for an indicator without denominator).
 
     Returns
     -------
@@ -304,7 +320,8 @@ def _is_in(table: pa.Table, column: str, values: Sequence[str]) -> NDArray[np.bo
 def _with_rates(frame: pd.DataFrame) -> pd.DataFrame:
     catalogue = load_indicators_catalogue()
     scale = {i: catalogue[i].scale for i in frame["indicator"].unique() if catalogue[i].denominator}
-    population = load_populations().dropna()
+    population = _populations()
+    population = population[population["code"].isin(frame["code"].unique())].dropna()
     pairs = frame[["code", "year"]].drop_duplicates().astype({"year": "int64"})
     nearest = pd.merge_asof(
         pairs.sort_values("year"),
@@ -315,7 +332,7 @@ def _with_rates(frame: pd.DataFrame) -> pd.DataFrame:
     )
     frame = frame.astype({"year": "int64"}).merge(nearest, on=["code", "year"], how="left")
     factor = frame["indicator"].map(scale).astype("float64")
-    frame["rate"] = factor * frame["value"] / frame.pop("population")
+    frame["rate"] = factor * frame["value"] / frame["population"]
     return frame
 
 
@@ -325,6 +342,8 @@ _OF_TOWNS: Final[Mapping[str, str]] = {
     "grille_densite": "density",
     "taille_aav": "aav_size",
     ROLE: "aav_category",
+    "latitude": "lat",
+    "longitude": "lon",
 }
 
 
@@ -411,14 +430,113 @@ def load_signs() -> pd.DataFrame:
 def load_chains_of_programme() -> pd.DataFrame:
     """Load the shops by class over the PVD that Sirene covers.
 
-    ``famille``, ``classe``, ``value``, ``towns`` (number of PVD).
+    ``famille`` (or a key of :data:`utils.commerce.CHAIN_TRADES`, whose shops are of a family
+    too), ``classe``, ``value``, ``towns`` (number of PVD).
     """
     return pd.read_parquet(_path("chaines_pvd"))
+
+
+def load_shop_squares() -> pd.DataFrame:
+    """Load the 200 m squares with three shops or more (:func:`utils.commerce.count_squares`).
+
+    ``code``, ``lon``, ``lat`` (middle, WGS 84), ``value`` (shops), ``located`` (shops of the
+    commune that have a point); the PVD of the départements that the copy of Sirene covers.
+    """
+    return pd.read_parquet(_path("carreaux_commerces"))
+
+
+def load_osm_shops() -> pd.DataFrame:
+    """Load the shops of the towns that an extract of OpenStreetMap holds (ODbL).
+
+    ``code``, ``famille``, ``classe`` (:data:`utils.brands.CLASSES`, ``chaine`` where the tag
+    ``brand`` is set), ``lon``, ``lat`` (WGS 84), ``near`` (a town hall or a place of worship
+    within :data:`utils.commerce.CORE_M`), ``source``.
+    """
+    return pd.read_parquet(_path("osm_commerces"))
 
 
 def load_detector() -> pd.DataFrame:
     """Load how good the detector of chains is: :func:`utils.brands.detector_scores`, ``part``."""
     return pd.read_parquet(_path("detecteur"))
+
+
+def load_energy() -> pd.DataFrame:
+    """Load the renewable energy of the towns by filière.
+
+    Returns
+    -------
+    DataFrame
+        ``code``, ``year``, ``filiere`` (of the register, ``eolien_en_mer`` apart),
+        ``installations``, ``power_kw``, ``energy_mwh``, ``method``
+        (:data:`utils.energy.METHODS`), ``rank`` (among the communes of the region).
+    """
+    return pd.read_parquet(_path("production_energie"))
+
+
+def load_energy_regions() -> pd.DataFrame:
+    """Load power, energy and load factor of each region, summed over all its communes.
+
+    Returns
+    -------
+    DataFrame
+        ``region``, ``name``, ``population``, ``area_km2``, ``filiere``, ``communes``,
+        ``installations``, ``power_kw``, ``energy_mwh``, ``odre_mwh`` (published), ``factor``
+        (0 to 1), ``method``.
+    """
+    return pd.read_parquet(_path("energie_regions"))
+
+
+def load_energy_history() -> pd.DataFrame:
+    """Load the yearly production of the regions: ``region, year, filiere, gwh``.
+
+    ``filiere`` is ``consommation`` for the net consumption; the overseas have no line.
+    """
+    return pd.read_parquet(_path("energie_histoire"))
+
+
+def load_consumption_regions() -> pd.DataFrame:
+    """Load the consumption of the regions, summed over their communes.
+
+    ``region``, ``year``, ``energy``, ``sector``, ``mwh``, ``communes``, ``unknown`` (communes
+    that lack the sector), ``population``.
+    """
+    return pd.read_parquet(_path("consommation_regions"))
+
+
+def load_energy_errors() -> pd.DataFrame:
+    """Load estimate and truth of the communes of the Lot.
+
+    ``code``, ``filiere``, ``power_kw``, ``power_before_kw`` (2024), ``injected_mwh``,
+    ``estimated_mwh``.
+    """
+    return pd.read_parquet(_path("erreur_energie"))
+
+
+def load_register_blanks() -> pd.DataFrame:
+    """Load what the register does not place, by derived region and filière.
+
+    ``region``, ``filiere``, ``lines``, ``power_kw``, then ``no_commune_lines``,
+    ``no_region_lines`` and the same in ``_kw``.
+    """
+    return pd.read_parquet(_path("registre_manques"))
+
+
+def load_wind() -> pd.DataFrame:
+    """Load the wind of every commune of France that has some, farms at sea apart.
+
+    ``code``, ``name``, ``filiere``, ``installations``, ``power_kw``, ``energy_mwh``,
+    ``method``, ``lon``, ``lat`` (middle of the commune, EPSG:4326).
+    """
+    return pd.read_parquet(_path("eolien_communes"))
+
+
+def load_farms() -> pd.DataFrame:
+    """Load the wind farms that have a position.
+
+    ``name``, ``code``, ``at_sea``, ``power_kw``, ``year_in``, ``energy_mwh``, ``method``,
+    ``lon``, ``lat`` (EPSG:4326, some approximate).
+    """
+    return pd.read_parquet(_path("parcs_eoliens"))
 
 
 def load_brands() -> pd.DataFrame:
@@ -439,6 +557,11 @@ def _load_csv(name: str) -> pd.DataFrame:
 def load_bpe_types() -> pd.DataFrame:
     """Load the correspondence of BPE types, ``data/bpe_types.csv`` (all columns ``str``)."""
     return _load_csv("bpe_types.csv")
+
+
+def load_osm_types() -> pd.DataFrame:
+    """Load the tags of OpenStreetMap that are shops, and their family: ``osm``, ``famille``."""
+    return _load_csv("osm_types.csv")
 
 
 def load_culture_types() -> pd.DataFrame:

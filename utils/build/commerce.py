@@ -8,15 +8,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import geopandas as gpd
 import numpy as np
 import pandas as pd
 
 from utils import brands, commerce, communes, sources, tables
 from utils.build.workshop import (
+    LAMBERT_93,
     Asked,
     Builder,
     Method,
     Workshop,
+    all_communes,
     by_year,
     complete,
     located,
@@ -26,11 +29,18 @@ from utils.build.workshop import (
 )
 from utils.catalogue import DATA
 from utils.errors import LayoutError
+from utils.readers.osm import read_osm
 
 __all__ = ["BUILDERS", "METHODS", "SIGNS", "refresh_brands"]
 
 #: Signs labelled by hand, against which the detector of chains is measured.
 SIGNS: Final = DATA / "enseignes_etiquetees.csv"
+
+#: Extracts of OpenStreetMap that hold a French town with all its places.
+OSM_EXTRACTS: Final = ("osm_pont_de_veyle", "osm_monaco")
+
+#: Part of a commune's area from which an extract is said to hold it.
+HELD: Final = 0.9
 
 #: Shops that a département must have for the copy of Sirene to cover it.
 COVERED_SHOPS: Final = 100
@@ -51,6 +61,14 @@ def _classed(shop: Workshop) -> pd.DataFrame:
         return kept
 
     return shop.once("enseignes", compute)
+
+
+def _placed(shop: Workshop) -> pd.DataFrame:
+    """Return the classed shops in the CRS of their commune, without the points by default."""
+    classed, centroids = _classed(shop), all_communes(shop)
+    return shop.once(
+        "commerces situés", lambda: commerce.without_default_points(located(classed), centroids)
+    )
 
 
 def _covered_by_sirene(shop: Workshop) -> set[str]:
@@ -105,11 +123,17 @@ def refresh_brands(
 
 
 def build_chaines_pvd(shop: Workshop) -> pd.DataFrame:
-    """Build the shops by family and class over all the PVD that Sirene covers."""
+    """Build the shops by class over all the PVD that Sirene covers, by family and some trades."""
     programme = set(shop.read("pvd_communes")["code"]) & _covered_by_sirene(shop)
-    counts = brands.count_classes(_classed(shop))
-    counts = counts[counts["code"].isin(programme)]
-    sums = counts.groupby(["famille", "classe"])["value"].sum()
+    classed = _classed(shop)
+    classed = classed[classed["code"].isin(programme)]
+    trades = [
+        classed[classed["naf"].isin(codes)].assign(famille=key)
+        for key, (_, codes) in commerce.CHAIN_TRADES.items()
+    ]
+    counts = [brands.count_classes(classed)]
+    counts += [brands.count_classes(trade).query("famille != @brands.TOTAL") for trade in trades]
+    sums = pd.concat(counts).groupby(["famille", "classe"])["value"].sum()
     return sums.reset_index().assign(towns=len(programme))
 
 
@@ -132,6 +156,73 @@ def build_detecteur(shop: Workshop) -> pd.DataFrame:
         for part, rows in labelled.groupby("part")
     ]
     return pd.concat(parts, ignore_index=True).round(4)
+
+
+def build_carreaux_commerces(shop: Workshop) -> pd.DataFrame:
+    """Build the squares that gather three shops or more, in the PVD that Sirene covers."""
+    programme = set(shop.read("pvd_communes")["code"]) & _covered_by_sirene(shop)
+    shops = _placed(shop)
+    shops = shops[shops["code"].isin(programme)]
+    squares = commerce.count_squares(shops, side_m=commerce.SQUARE_M, fewest=brands.SMALLEST_CELL)
+    frame = _in_degrees(squares)[["code", "lon", "lat", "value", "located"]]
+    return frame.sort_values(["code", "lon", "lat"], ignore_index=True)
+
+
+def _in_degrees(points: pd.DataFrame) -> pd.DataFrame:
+    """Add ``lon``, ``lat`` to points known in the CRS of their commune."""
+    parts = []
+    for epsg, group in points.groupby("epsg"):
+        places = gpd.GeoSeries.from_xy(group["x"], group["y"], crs=epsg).to_crs(4326)
+        parts.append(group.assign(lon=places.x.round(5), lat=places.y.round(5)))
+    return pd.concat(parts)
+
+
+def _read_osm_places(path: Path) -> pd.DataFrame:
+    found = read_osm(path, homes=False)
+    found.places.attrs["box"] = found.box
+    return found.places
+
+
+def build_osm_commerces(shop: Workshop) -> pd.DataFrame:
+    """Build the shops of the towns that an extract of OpenStreetMap holds (ODbL), unnamed."""
+    families = tables.load_osm_types().set_index("osm")["famille"]
+    contours = shop.read("contours_communes")
+    contours = contours[contours["code"].isin(universe(shop))]
+    parts = []
+    for source in OSM_EXTRACTS:
+        places = shop.read(source, _read_osm_places)
+        points = gpd.GeoDataFrame(
+            places,
+            geometry=gpd.points_from_xy(places["lon"], places["lat"]),
+            crs=contours.crs,
+        )
+        outlines = contours[_held(contours, places.attrs["box"])][["code", "geometry"]]
+        inside = points.sjoin(outlines, predicate="within").sort_values("osm")
+        inside = located(pd.DataFrame(inside.drop(columns=["geometry", "index_right"])))
+        tag = np.where(
+            inside["kind"] == "shop", "shop=" + inside["shop"], "amenity=" + inside["kind"]
+        )
+        shops = inside.assign(famille=pd.Series(tag, inside.index).map(families))
+        shops = shops.dropna(subset=["famille"]).drop_duplicates("osm")
+        shops["classe"] = np.select(
+            [shops["brand"] != "", shops["name"] != ""],
+            ["chaine", "aucune_detectee"],
+            default="sans_enseigne",
+        )
+        anchors = inside[inside["kind"].isin(["townhall", "place_of_worship"])]
+        shops["near"] = commerce.near_any(shops, anchors)
+        parts.append(shops.assign(source=source))
+    frame = pd.concat(parts, ignore_index=True).round({"lon": 5, "lat": 5})
+    order = ["code", "famille", "classe", "lon", "lat", "near", "source"]
+    return frame[order].sort_values(["code", "famille", "lon", "lat"], ignore_index=True)
+
+
+def _held(contours: gpd.GeoDataFrame, box: tuple[float, float, float, float]) -> pd.Series:
+    """Tell which communes an extract holds, nearly whole."""
+    near = contours.geometry.clip_by_rect(*box)
+    share = near.to_crs(LAMBERT_93).area / contours.geometry.to_crs(LAMBERT_93).area
+    held: pd.Series = share >= HELD
+    return held
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,7 +348,7 @@ def _chain_share(asked: Asked) -> Iterator[pd.DataFrame]:
 
 
 def _core_share(asked: Asked) -> Iterator[pd.DataFrame]:
-    measure = commerce.share_in_core(located(_classed(asked.shop)))
+    measure = commerce.share_in_core(_placed(asked.shop))
     small = measure["shops"] < asked.indicator.build["fewest"]
     hidden = (measure["shops"] - measure["inside"]).between(1, brands.SMALLEST_CELL - 1)
     measure["status"] = np.select([small, hidden], ["absent", "secret"], default="ok")
@@ -277,6 +368,8 @@ METHODS: Final[Mapping[str, Method]] = {
 }
 
 BUILDERS: Final[Mapping[str, Builder]] = {
+    "carreaux_commerces": build_carreaux_commerces,
+    "osm_commerces": build_osm_commerces,
     "enseignes": build_enseignes,
     "chaines_pvd": build_chaines_pvd,
     "detecteur": build_detecteur,

@@ -10,9 +10,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+import geopandas as gpd
 import pandas as pd
 import pandera.pandas as pa
 import pyarrow.parquet as pq
+from pyproj.exceptions import CRSError
 
 from utils.communes import normalise_codes
 from utils.errors import LayoutError
@@ -23,6 +25,7 @@ __all__ = [
     "SECTORS",
     "read_conso_communes",
     "read_consommation_regionale",
+    "read_eoliennes",
     "read_powerplants",
     "read_production_departement",
     "read_production_regionale",
@@ -115,6 +118,7 @@ _REGISTRE_COLUMNS = {
         "datemiseenservice",
     ],
     "name": ["nominstallation"],
+    "region": ["coderegion"],
     "regime": ["regime"],
 }
 _REGISTRE = _schema(
@@ -126,6 +130,7 @@ _REGISTRE = _schema(
         "energy_kwh": _ENERGY,
         "commissioned": pa.Column(nullable=True),
         "name": _TEXT,
+        "region": _TEXT,
     }
 )
 
@@ -147,7 +152,7 @@ def read_registre(path: Path) -> pd.DataFrame:
         when the register does not say it; arrondissements in Paris, Lyon and Marseille),
         ``filiere``, ``installations``, ``power_kw``, ``energy_kwh`` (injected only, over
         twelve rolling months; ``NaN`` when absent, a 0 often means « not declared »),
-        ``commissioned``, ``name``.
+        ``commissioned``, ``name``, ``region`` (as the register has it, often missing).
 
     Raises
     ------
@@ -164,7 +169,7 @@ def read_registre(path: Path) -> pd.DataFrame:
     under 36 kW are not published by commune: a commune without a line is not a 0.
     """
     label = path.name
-    optional = ["installations", "energy_kwh", "commissioned", "name", "regime"]
+    optional = ["installations", "energy_kwh", "commissioned", "name", "region", "regime"]
     if path.suffix.lower() == ".parquet":
         with legible(label, "du Parquet lisible"):
             names = pq.read_schema(path).names
@@ -306,6 +311,79 @@ def read_production_departement(path: Path) -> pd.DataFrame:
         }
     )
     return check(sums, schema, label=label)
+
+
+#: States of a mast of Géorisques that stands (``CO``: built).
+_BUILT: Final = frozenset({"co", "construit", "oui"})
+
+
+def read_eoliennes(path: Path) -> pd.DataFrame:
+    """Read the wind turbines on land of Géorisques, those of an authorised farm that stand.
+
+    Returns
+    -------
+    DataFrame
+        ``mast_id``, ``farm``, ``commune`` (name), ``departement``, ``power_kw`` (the file has
+        MW; ``NaN`` when absent), ``height_m``, ``lon``, ``lat`` (EPSG:4326, from the ``epsg``
+        of each line; ``NaN`` when there is no position).
+
+    Raises
+    ------
+    LayoutError
+        A column is missing, a system of coordinates is unknown, a power is negative or that
+        of no turbine (over 20 MW).
+    """
+    label = path.name
+    frame = read_csv(
+        path,
+        {
+            "mast_id": ["id_aerogenerateur"],
+            "farm": ["nom_parc"],
+            "commune": ["nom_commune"],
+            "departement": ["code_dept"],
+            "status": ["statut_parc"],
+            "state": ["etat_mat"],
+            "running": ["en_service"],
+            "power_mw": ["puissance_mw"],
+            "height_m": ["hauteur_totale"],
+            "x": ["x_aerogenerateur"],
+            "y": ["y_aerogenerateur"],
+            "epsg": ["epsg"],
+        },
+        optional=["state", "running", "height_m"],
+    ).reindex(columns=["mast_id", "farm", "commune", "departement", "status", "state", "running",
+                       "power_mw", "height_m", "x", "y", "epsg"])  # fmt: skip
+    words = {name: frame[name].fillna("").map(fold) for name in ("status", "state", "running")}
+    stands = words["state"].isin(_BUILT) | words["running"].isin(_BUILT)
+    frame = frame[words["status"].eq("autorise") & stands].reset_index(drop=True)
+    frame = _numbers(frame, ["power_mw", "height_m", "x", "y", "epsg"], label=label)
+    frame["power_kw"] = 1000 * frame["power_mw"]
+    frame["departement"] = frame["departement"].str.zfill(2)
+    frame["lon"] = frame["lat"] = float("nan")
+    placed = frame.dropna(subset=["x", "y", "epsg"])
+    for epsg in placed["epsg"].astype("int64").unique():
+        rows = placed[placed["epsg"] == epsg]
+        try:
+            points = gpd.GeoSeries.from_xy(rows["x"], rows["y"], crs=int(epsg)).to_crs(4326)
+        except CRSError as error:
+            raise LayoutError(
+                f"Dans {label}, le système de coordonnées {epsg} est inconnu.",
+                hint="Vérifiez la colonne epsg du fichier du producteur.",
+            ) from error
+        frame.loc[rows.index, "lon"], frame.loc[rows.index, "lat"] = points.x, points.y
+    schema = _schema(
+        {
+            "mast_id": pa.Column(str, unique=True),
+            "farm": _TEXT,
+            "commune": _TEXT,
+            "departement": _TEXT,
+            "power_kw": pa.Column(float, pa.Check.in_range(0, 20_000), nullable=True),
+            "height_m": pa.Column(float, pa.Check.ge(0), nullable=True),
+            "lon": pa.Column(float, pa.Check.in_range(-180, 180), nullable=True),
+            "lat": pa.Column(float, pa.Check.in_range(-90, 90), nullable=True),
+        }
+    )
+    return check(frame[list(schema.columns)], schema, label=label)
 
 
 def read_powerplants(path: Path) -> pd.DataFrame:

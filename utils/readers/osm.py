@@ -67,6 +67,13 @@ _KINDS: Final[Mapping[str, tuple[str, ...]]] = {
     "nurse": ("nurse",),
     "townhall": ("townhall",),
     "place_of_worship": ("place_of_worship",),
+    "restaurant": ("restaurant",),
+    "fast_food": ("fast_food",),
+    "cafe": ("cafe",),
+    "bar": ("bar", "pub"),
+    "bank": ("bank",),
+    "post_office": ("post_office",),
+    "fuel": ("fuel",),
 }
 _KIND_OF: Final = {value: kind for kind, values in _KINDS.items() for value in values}
 
@@ -112,7 +119,8 @@ class OsmExtract:
     places : DataFrame
         ``osm`` (``"node/12"``), ``kind`` (``pharmacy``, ``doctors``, ``dentist``,
         ``hospital``, ``clinic``, ``physiotherapist``, ``nurse``, ``townhall``,
-        ``place_of_worship``, ``shop``), ``name``, ``brand``, ``brand_wikidata``, ``shop``,
+        ``place_of_worship``, ``restaurant``, ``fast_food``, ``cafe``, ``bar``, ``bank``,
+        ``post_office``, ``fuel``, ``shop``), ``name``, ``brand``, ``brand_wikidata``, ``shop``,
         ``speciality``, ``lon``, ``lat``: the point, or the centroid of the area.
     buildings : DataFrame
         Homes: ``osm``, ``lon``, ``lat`` (centroid), ``footprint_m2``, ``floor_m2``.

@@ -7,22 +7,25 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
 
+import geopandas as gpd
 import pandas as pd
 
-from utils import brands, charts, commerce, tables
+from utils import brands, charts, commerce, maps, tables
 from utils.formats import (
     counted,
     in_town,
     join_words,
     number,
+    of_town,
     percent,
     typographic,
 )
-from utils.publish import describe_evolution, describe_strip
+from utils.publish import describe_bars, describe_evolution, describe_map, describe_strip
 from utils.stories import comparison
 from utils.stories.common import Story, ratio_words, share_below
 
 __all__ = [
+    "basket",
     "basket_sentence",
     "chain_sentence",
     "chains",
@@ -30,12 +33,16 @@ __all__ = [
     "core",
     "correspondence_table",
     "creations",
+    "detector_sentence",
     "detector_table",
     "evolution",
     "evolution_2024",
     "families",
+    "food_formats",
     "missing_needs",
     "national_counts",
+    "osm_map",
+    "squares_map",
     "summary",
     "types",
     "variety",
@@ -46,6 +53,18 @@ SIGNS_YEAR: Final = 2025
 PER_1000: Final = "pour 1 000 habitants"
 BPE_YEARS: Final = (2009, 2013, 2018)
 LAST_BPE: Final = 2024
+
+#: Small food shops, in the plural of :data:`utils.commerce.FOOD_FORMATS`.
+FOOD_SHOPS: Final = "commerces de bouche et épiceries"
+
+#: Comparables under which the share of chains of those that are known is not told.
+FEWEST_PEERS: Final = 3
+
+#: Shops under which a change is told in number, not as a percentage.
+FEWEST_FOR_A_RATE: Final = 10
+
+#: What the project asks of the detector of chains, 0 to 1.
+TARGETS: Final = {"precision": 0.97, "recall": 0.85}
 
 SOURCES: Final = ("bpe_2018", "population_historique")
 
@@ -123,9 +142,13 @@ def families(town: pd.Series) -> Story:
 def variety(town: pd.Series) -> Story:
     """Number of types present, diversity and needs met: the town among its comparables."""
     labels = {
-        "nb_types_commerces": ("Types de commerces présents", "types", 0),
+        "nb_types_commerces": ("Types de commerces présents", "", 0),
         "diversite_commerces": ("Diversité (indice de Shannon)", "", 2),
-        "panier_commerces": ("Services du panier de la vie courante", "services sur 12", 0),
+        "panier_commerces": (
+            "Services du panier de la vie courante",
+            f"sur {len(commerce.BASKET)}",
+            0,
+        ),
     }
     lines = comparison.values(town, list(labels), YEAR, rates=False)
     for rank, column in enumerate(("label", "unit", "decimals")):
@@ -173,7 +196,7 @@ def types(town: pd.Series) -> pd.DataFrame:
     -------
     DataFrame
         ``Famille``, ``Type``, ``Nombre``, ``Pour 1 000 habitants``, ``Comparables`` (mean
-        per 1,000), ``Comparables qui en ont (%)``, one line a type, by family.
+        per 1,000), ``En ont (%)``, one line a type, by family.
     """
     kinds = _kinds()
     ids = [f"nb_{kind}" for kind in kinds["type"]]
@@ -190,10 +213,21 @@ def types(town: pd.Series) -> pd.DataFrame:
                 "Nombre": group.loc[group["is_town"], "count"].iloc[0],
                 "Pour 1 000 habitants": own,
                 "Comparables": others.mean(),
-                "Comparables qui en ont (%)": 100 * (known > 0).mean(),
+                "En ont (%)": 100 * (known > 0).mean(),
             }
         )
     return pd.DataFrame(rows)
+
+
+def _needs_met(town: pd.Series) -> pd.DataFrame:
+    """Tell which needs are met in the town and its comparables, those surveyed: a line a town."""
+    kinds = sorted({kind for kinds in commerce.BASKET.values() for kind in kinds})
+    codes = [str(town["code"]), *comparison.comparables(town)]
+    known = (
+        _counts(codes, kinds, [YEAR]).dropna(subset=["value"]).rename(columns={"value": "count"})
+    )
+    here = [code for code in codes if code in set(known["code"])]
+    return commerce.basket(known[known["count"] > 0]).reindex(here, fill_value=False)
 
 
 def missing_needs(town: pd.Series) -> pd.DataFrame:
@@ -205,19 +239,56 @@ def missing_needs(town: pd.Series) -> pd.DataFrame:
         ``Besoin``, ``Comparables sans`` (%), the rarest lack first; empty when the survey
         does not cover the town.
     """
-    kinds = sorted({kind for kinds in commerce.BASKET.values() for kind in kinds})
-    lines = comparison.values(town, [f"nb_{kind}" for kind in kinds], YEAR, rates=False)
-    known = lines.dropna(subset=["value"])
-    codes = sorted(known["code"].unique())
-    if town["code"] not in codes:
+    met = _needs_met(town)
+    if town["code"] not in met.index:
         return pd.DataFrame({"Besoin": [], "Comparables sans": []})
-    counts = known.assign(type=known["indicator"].str.removeprefix("nb_"), count=known["value"])
-    met = commerce.basket(counts[counts["count"] > 0]).reindex(codes, fill_value=False)
     own = met.loc[town["code"]]
     lacking = list(met.columns[~own])
     share = 100 * (~met.drop(index=town["code"])[lacking]).mean()
     frame = pd.DataFrame({"Besoin": share.index, "Comparables sans": share.to_numpy()})
     return frame.sort_values("Comparables sans", ignore_index=True)
+
+
+def basket(town: pd.Series) -> Story:
+    """Draw how many comparables have each service of the basket; what the town lacks is named."""
+    met = _needs_met(town)
+    share = 100 * met.drop(index=town["code"], errors="ignore").mean()
+    here = met.loc[town["code"]] if town["code"] in met.index else None
+    absent = set() if here is None else set(here.index[~here])
+    labels = [need[0].upper() + need[1:] for need in share.index]
+    labels = [
+        f"{label} (manque ici)" if need in absent else label
+        for label, need in zip(labels, share.index, strict=True)
+    ]
+    frame = pd.DataFrame({"label": labels, "value": share.to_numpy()})
+    frame = frame.sort_values("value", ascending=False, kind="stable", ignore_index=True)
+    if here is None:
+        title = f"Le panier de la vie courante n’est pas connu {in_town(town['name'])}"
+    elif here.all():
+        everyone = 100 * met.drop(index=town["code"]).all(axis=1).mean()
+        title = (
+            f"{_place(town)}, le panier est complet, comme dans {percent(everyone)} des villes"
+            " comparables"
+        )
+    else:
+        usual = share[~here].idxmax()
+        title = (
+            f"{_place(town)}, il manque {counted((~here).sum(), 'service')} du panier sur"
+            f" {len(here)} ; le plus courant ailleurs : {usual}, dans {percent(share[usual])} des"
+            " villes comparables"
+        )
+    figure, drawn = charts.bars(frame, title=typographic(title), unit="%", decimals=0)
+    return Story(
+        figure,
+        drawn,
+        caption=typographic(
+            f"Part des villes comparables qui ont chaque service du panier en {YEAR} :"
+            f" {town['name']}."
+        ),
+        alt=describe_bars(drawn, unit="%"),
+        sources=("bpe_2018",),
+        note="« Alimentation générale » : épicerie, supérette, supermarché ou hypermarché.",
+    )
 
 
 def basket_sentence(town: pd.Series) -> str:
@@ -250,18 +321,76 @@ def basket_sentence(town: pd.Series) -> str:
 # --------------------------------------------------------------------------- chains
 
 
+def food_formats(town: pd.Series) -> Story:
+    """Draw the food shops by format, first and last complete BPE: the town, comparables, PVD."""
+    years = (BPE_YEARS[0], BPE_YEARS[-1])
+    formats = {kind: name for name, kinds in commerce.FOOD_FORMATS.items() for kind in kinds}
+    groups = {
+        str(town["name"]): [str(town["code"])],
+        comparison.GROUP: comparison.comparables(town),
+        "ensemble des PVD": list(tables.load_towns(pvd=True)["code"]),
+    }
+    parts = []
+    for name, codes in groups.items():
+        counts = _counts(codes, list(formats), years)
+        if len(codes) > 1:
+            counts = _known_all_years(counts)
+        counts["part"] = counts["type"].map(formats)
+        sums = counts.groupby(["year", "part"], as_index=False)["value"].sum(min_count=1)
+        parts.append(sums.assign(label=[f"{name}, {year}" for year in sums["year"]], group=name))
+    frame = pd.concat(parts, ignore_index=True)
+    order = list(commerce.FOOD_FORMATS)
+    frame = frame.sort_values("part", key=lambda c: c.map(order.index), kind="stable")
+    labels = [f"{name}, {year}" for name in groups for year in years]
+    frame = frame.sort_values("label", key=lambda c: c.map(labels.index), kind="stable")
+    own = frame[(frame["group"] == town["name"]) & (frame["year"] == years[-1])]
+    own = own.set_index("part")["value"]
+    large, small = own[order[0]], own[order[-1]]
+    nothing = own.notna().all() and own.sum() == 0
+    if pd.isna(large):
+        title = f"Les commerces alimentaires {of_town(town['name'])} ne sont pas dénombrés"
+    elif nothing:
+        title = f"{_place(town)}, aucun commerce alimentaire en {years[-1]}"
+    else:
+        title = (
+            f"{_place(town)} en {years[-1]}, {counted(large, 'grande surface', 'grandes surfaces')}"
+            f" et {counted(small, 'commerce de bouche ou épicerie', FOOD_SHOPS)}"
+        )
+    figure, drawn = charts.stacked(frame[["label", "part", "value"]], title=typographic(title))
+    share = drawn[drawn["part"] == order[0]].set_index("label")["share"].dropna()
+    listed = join_words([f"{label} : {percent(value)}" for label, value in share.items()])
+    return Story(
+        figure,
+        drawn,
+        caption=typographic(
+            f"Commerces alimentaires par format en {years[0]} et en {years[-1]} :"
+            f" {town['name']}, ses villes comparables et l’ensemble des PVD."
+        ),
+        alt=typographic(f"Part des supermarchés et hypermarchés. {listed}."),
+        sources=("bpe_2009", "bpe_2018", "pvd_communes"),
+        note="Le format n’est pas l’enseigne : presque tous les supermarchés sont d’une chaîne, et"
+        " une boulangerie peut l’être. En nombre de commerces, non en ventes ni en surface."
+        + (" Sans commerce alimentaire, les parts n’ont pas de sens." if nothing else ""),
+    )
+
+
 def chains(town: pd.Series) -> Story:
-    """Draw the share of chains: the town, the PVD, and the PVD by family."""
+    """Draw the share of chains: the town, its comparables, the PVD, and the PVD by trade."""
     programme = tables.load_chains_of_programme()
-    own = tables.load_signs()
-    own = own[(own["code"] == town["code"]) & (own["famille"] == brands.TOTAL)]
-    towns = int(programme["towns"].iloc[0])
+    signs = tables.load_signs()
+    signs = signs[signs["famille"] == brands.TOTAL]
+    own = signs[signs["code"] == town["code"]]
     whole = programme[programme["famille"] == brands.TOTAL]
-    parts = [whole.assign(label=f"{number(towns)} PVD")]
     shown = len(own) > 0 and own["value"].notna().all()
-    if shown:
-        parts.insert(0, own.assign(label=town["name"]))
-    for family, label in commerce.FAMILIES.items():
+    parts = [own.assign(label=town["name"])] if shown else []
+    peers_ = signs[signs["code"].isin(comparison.comparables(town))].dropna(subset=["value"])
+    known = peers_["code"].nunique()
+    if known >= FEWEST_PEERS:
+        pooled = peers_.groupby("classe", as_index=False)["value"].sum()
+        parts.append(pooled.assign(label=f"{known} {comparison.GROUP}"))
+    parts.append(whole.assign(label=f"{number(whole['towns'].iloc[0])} PVD"))
+    trades = {key: label for key, (label, _) in commerce.CHAIN_TRADES.items()}
+    for family, label in {**trades, **commerce.FAMILIES}.items():
         rows = programme[programme["famille"] == family]
         if len(rows):
             parts.append(rows.assign(label=f"PVD : {label.lower()}"))
@@ -278,7 +407,11 @@ def chains(town: pd.Series) -> Story:
             f" contre {percent(share)} dans les PVD"
         )
     else:
-        title = f"Dans les PVD, {percent(share)} des commerces sont d’une chaîne connue"
+        large = _chain_share(programme[programme["famille"] == next(iter(trades))])
+        title = (
+            f"Dans les PVD, {percent(share)} des commerces sont d’une chaîne connue,"
+            f" mais {percent(large)} des supermarchés"
+        )
     figure, drawn = charts.stacked(frame[["label", "part", "value"]], title=typographic(title))
     pvd = drawn[drawn["part"] == brands.CLASSES["chaine"]].set_index("label")["share"]
     listed = join_words([f"{label} {percent(value)}" for label, value in pvd.items()])
@@ -288,7 +421,10 @@ def chains(town: pd.Series) -> Story:
         caption=typographic(
             f"Commerces, restaurants et services selon leur enseigne, en {SIGNS_YEAR} : "
             + (
-                f"{town['name']} et les PVD de quinze départements."
+                f"{town['name']}, ses comparables dont la part est publiable, et les PVD de quinze"
+                " départements."
+                if shown and known >= FEWEST_PEERS
+                else f"{town['name']} et les PVD de quinze départements."
                 if shown
                 else "les PVD de quinze départements, faute de chiffre publiable pour"
                 f" {town['name']}."
@@ -325,7 +461,7 @@ def chain_sentence(town: pd.Series) -> str:
     lines = comparison.values(town, ["part_chaines"], SIGNS_YEAR, rates=False)
     own, others = comparison.split(lines)
     known = others.dropna()
-    if math.isnan(own) or len(known) < 3:
+    if math.isnan(own) or len(known) < FEWEST_PEERS:
         return typographic(
             f"La comparaison des chaînes {in_town(town['name'])} avec ses semblables n’est pas"
             " possible : la ville ou presque toutes ses comparables sont hors des quinze"
@@ -368,6 +504,28 @@ def detector_table() -> pd.DataFrame:
     ).reset_index(drop=True)
 
 
+def detector_sentence() -> str:
+    """Say how good the detector is on the control sample, and whether it meets the target."""
+    scores = tables.load_detector()
+    own = scores[(scores["part"] == "controle") & (scores["famille"] == brands.TOTAL)].iloc[0]
+    parts = []
+    for what, (label, unit) in {
+        "precision": ("précision", "des chaînes annoncées en sont"),
+        "recall": ("rappel", "des chaînes sont reconnues"),
+    }.items():
+        side = "atteint" if own[what] >= TARGETS[what] else "n’atteint pas"
+        parts.append(
+            f"{percent(100 * own[what])} {unit} ({label} ; intervalle de confiance :"
+            f" {percent(100 * own[f'{what}_low'])} à {percent(100 * own[f'{what}_high'])}), ce qui"
+            f" {side} l’objectif de {percent(100 * TARGETS[what])}"
+        )
+    return typographic(
+        f"Sur les {number(own['signs'])} enseignes de contrôle, dont {number(own['chains'])} sont"
+        f" d’une chaîne, {' ; '.join(parts)}. Une famille prise seule a trop peu de chaînes pour"
+        " qu’on la juge : lisez les intervalles."
+    )
+
+
 def core(town: pd.Series) -> str:
     """Say how much of the trade stands around the busiest point of the town."""
     lines = comparison.values(town, ["part_coeur_commercant"], SIGNS_YEAR, rates=False)
@@ -387,6 +545,113 @@ def core(town: pd.Series) -> str:
         f"{_place(town)}, {percent(own)} des commerces sont à moins de"
         f" {number(commerce.CORE_M)} m du cœur commerçant, davantage que dans {percent(rank)} des"
         f" PVD. {text}"
+    )
+
+
+def _outline(town: pd.Series) -> gpd.GeoDataFrame:
+    contours = tables.load_contours()
+    found: gpd.GeoDataFrame = contours[contours["code"] == town["code"]]
+    return found
+
+
+#: Classes of the map of squares: least number of shops -> label, the fullest first.
+SQUARE_CLASSES: Final = {15: "15 commerces et plus", 6: "6 à 14", 3: "3 à 5"}
+
+
+def squares_map(town: pd.Series) -> Story | None:
+    """Map the 200 m squares that gather three shops or more; ``None`` where none is known."""
+    squares = tables.load_shop_squares()
+    squares = squares[squares["code"] == town["code"]].sort_values("value", ascending=False)
+    outline = _outline(town)
+    if squares.empty or outline.empty:
+        return None
+    located, shown = int(squares["located"].iloc[0]), int(squares["value"].sum())
+    half = int((squares["value"].cumsum() < located / 2).sum()) + 1
+    title = (
+        f"{_place(town)}, la moitié des commerces tient dans"
+        f" {counted(half, 'carré', 'carrés')} de 200 m"
+        if shown >= located / 2
+        else f"{_place(town)}, {percent(100 * (1 - shown / located))} des commerces sont hors des"
+        " carrés qui en réunissent trois"
+    )
+    bounds = list(SQUARE_CLASSES)
+    category = [next(SQUARE_CLASSES[low] for low in bounds if n >= low) for n in squares["value"]]
+    points = squares[["lon", "lat"]].assign(commerces=squares["value"], category=category)
+    figure, drawn = maps.town_map(
+        outline, points, tables.load_contours(), focus=True, title=typographic(title)
+    )
+    return Story(
+        figure,
+        drawn,
+        caption=typographic(
+            f"Carrés de 200 m qui réunissent au moins trois commerces, restaurants ou services,"
+            f" {SIGNS_YEAR} : {town['name']}."
+        ),
+        alt=describe_map(
+            drawn,
+            what="nombre de commerces",
+            noun="carré",
+            nouns="carrés",
+            town_name=town["name"],
+        ),
+        sources=("sirene_etablissements", "contours_communes"),
+        note=typographic(
+            f"Un point est le milieu d’un carré. {number(shown)} commerces sur {number(located)}"
+            " sont dans ces carrés ; les autres ne sont pas dessinés."
+        ),
+    )
+
+
+def osm_map(town: pd.Series) -> Story | None:
+    """Map the shops of OpenStreetMap by family; ``None`` where no extract holds the town."""
+    shops = tables.load_osm_shops()
+    shops = shops[shops["code"] == town["code"]]
+    outline = _outline(town)
+    if shops.empty or outline.empty:
+        return None
+    chains = int((shops["classe"] == "chaine").sum())
+    points = pd.DataFrame(
+        {
+            "lon": shops["lon"],
+            "lat": shops["lat"],
+            "category": [
+                commerce.FAMILIES[family] + (", chaîne" if kind == "chaine" else "")
+                for family, kind in zip(shops["famille"], shops["classe"], strict=True)
+            ],
+        }
+    )
+    figure, drawn = maps.town_map(
+        outline,
+        points,
+        tables.load_contours(),
+        focus=True,
+        title=typographic(
+            f"{_place(town)}, {counted(len(shops), 'commerce')} dans OpenStreetMap,"
+            f" dont {number(chains)} de chaîne"
+        ),
+    )
+    source = str(shops["source"].iloc[0])
+    return Story(
+        figure,
+        drawn,
+        caption=typographic(
+            f"Commerces {of_town(town['name'])} dans un extrait d’OpenStreetMap, par famille et"
+            " selon que leur marque y est dite."
+        ),
+        alt=describe_map(
+            drawn, what="famille", noun="commerce", nouns="commerces", town_name=town["name"]
+        ),
+        sources=(source, "contours_communes"),
+        note=typographic(
+            f"{percent(100 * shops['near'].mean())} de ces commerces sont à moins de"
+            f" {number(commerce.CORE_M)} m d’une mairie ou d’un lieu de culte, en ligne droite."
+            + (
+                " L’extrait ne porte aucune boutique (étiquette « shop ») : seuls les restaurants,"
+                " cafés, banques, postes et stations-service y sont."
+                if set(shops["famille"]) <= {"restauration", "services", "automobile"}
+                else ""
+            )
+        ),
     )
 
 
@@ -446,7 +711,12 @@ def evolution(town: pd.Series) -> Story:
     frame, own, others = _base_100(town, kinds, BPE_YEARS)
     first, last = (int(own.index[0]) if len(own) else BPE_YEARS[0]), BPE_YEARS[-1]
     national = _change(100 * (others.loc[last] / others.loc[first] - 1))
-    if len(own) and own.loc[first] > 0:
+    if len(own) and 0 < own.loc[first] < FEWEST_FOR_A_RATE:
+        title = (
+            f"{_place(town)}, {counted(own.loc[first], 'commerce')} en {first} et"
+            f" {number(own.loc[last])} en {last} ; {national} dans les villes comparables"
+        )
+    elif len(own) and own.loc[first] > 0:
         change = _change(100 * (own.loc[last] / own.loc[first] - 1))
         title = (
             f"De {first} à {last}, {change} de commerces {in_town(town['name'])},"
@@ -492,7 +762,7 @@ def evolution_2024(town: pd.Series) -> Story:
     frame, own, _ = _base_100(town, kinds, years)
     first = int(own.index[0]) if len(own) else years[0]
     labels = _kinds().set_index("type")["label"]
-    names = join_words([str(labels[kind]).lower() for kind in kinds])
+    names = " ; ".join(str(labels[kind]).lower() for kind in kinds)
     if len(own) and own.loc[first] > 0:
         title = (
             f"{_place(town)}, {counted(own.iloc[-1], 'commerce')} des types stables en"

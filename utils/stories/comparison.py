@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
 
+import numpy as np
 import pandas as pd
 
 from utils import charts, maps, peers, tables
@@ -29,6 +30,7 @@ __all__ = [
     "validity_table",
     "values",
     "variables_table",
+    "weights_sentence",
 ]
 
 #: Sources of the structural variables.
@@ -348,8 +350,8 @@ def _outcomes() -> pd.DataFrame:
     return wide[list(OUTCOMES)]
 
 
-@lru_cache(maxsize=1)
-def _validity() -> pd.DataFrame:
+@lru_cache(maxsize=2)
+def _validity(*, inside: bool) -> pd.DataFrame:
     """Errors of every reference on every outcome, over all PVD."""
     towns = tables.load_towns(pvd=True).set_index("code")
     groups = {
@@ -359,11 +361,24 @@ def _validity() -> pd.DataFrame:
         "PVD de même taille": pd.cut(towns[POPULATION].astype(float), SIZES).astype("str"),
         "PVD de même densité": towns["density"].astype("str").where(towns["density"].notna()),
     }
-    return peers.validity(_outcomes(), _programme(), groups)
+    found = _inside(_space()) if inside else _programme()
+    return peers.validity(_outcomes(), found, groups)
 
 
-def validity_table() -> pd.DataFrame:
+def _inside(space: peers.Space) -> pd.DataFrame:
+    """Comparables of every PVD among the PVD."""
+    members = tables.load_towns(pvd=True)["code"]
+    return peers.neighbours(space, list(members), candidates=space.codes.isin(members))
+
+
+def validity_table(*, inside: bool = True) -> pd.DataFrame:
     """Error of each reference over that of the comparables, by outcome.
+
+    Parameters
+    ----------
+    inside : bool
+        Choose the comparables among the PVD, as the references are; otherwise among all
+        small towns, as elsewhere in the book.
 
     Returns
     -------
@@ -372,7 +387,7 @@ def validity_table() -> pd.DataFrame:
         column a reference: its RMSE over that of the comparables, above 1 where the
         comparables predict better; ``Villes`` (number judged).
     """
-    frame = _validity()
+    frame = _validity(inside=inside)
     catalogue = load_indicators_catalogue()
     wide = frame.pivot(index="outcome", columns="reference", values="rmse").loc[list(OUTCOMES)]
     own = wide.pop("comparables")
@@ -384,23 +399,56 @@ def validity_table() -> pd.DataFrame:
     return done.reset_index(drop=True)
 
 
-def validity_sentence() -> str:
+#: A reference is clearly beaten when its error is at least that many times larger.
+CLEARLY: Final = 1.05
+
+
+def validity_sentence(*, inside: bool = True) -> str:
     """Say on how many outcomes the comparables beat each reference, and where they do not."""
-    table = validity_table()
+    table = validity_table(inside=inside)
     references = [name for name in table.columns[2:] if name != "Villes"]
     total = len(table)
     beaten = join_words(
         [
             f"{number((table[name] > 1).sum())} fois « {name} »"
-            f" ({number((table[name] >= 1.05).sum())} fois d’au moins 5 %)"
+            f" ({number((table[name] >= CLEARLY).sum())} fois d’au moins 5 %)"
             for name in references
         ]
     )
     best = table[references].min(axis=1)
     lost = table.loc[best < 1, "Indicateur"].str.replace(r", \d{4}$", "", regex=True).str.lower()
-    text = (
-        f"Sur {counted(total, 'indicateur')}, les villes comparables prédisent mieux que {beaten}."
+    who = (
+        "les comparables choisies parmi les seules PVD, comme les références, prédisent"
+        if inside
+        else "les comparables de tout le livre, prises dans le programme ou non, prédisent"
     )
+    text = f"Sur {counted(total, 'indicateur')}, {who} mieux que {beaten}."
     if len(lost):
         text += f" Une référence au moins fait mieux qu’elles pour : {join_words(list(lost))}."
+    weak = [name for name in references if 2 * (table[name] >= CLEARLY).sum() <= total]
+    if weak:
+        text += (
+            f" Face à {join_words([f'« {name} »' for name in weak])}, l’avantage de 5 % n’est"
+            " acquis que pour la moitié des indicateurs au plus."
+        )
     return typographic(text)
+
+
+def weights_sentence() -> str:
+    """Say what the weights bring over equal ones, on outcomes that did not make them."""
+    space = _space()
+    equal = np.where(np.array(space.names) == peers.ROLE, 0.5, 1.0)
+    ours = _validity(inside=True)
+    theirs = peers.validity(_outcomes(), _inside(space.reweighted(equal)), {})
+    ratio = (
+        theirs.set_index("outcome")["rmse"]
+        / ours[ours["reference"] == "comparables"].set_index("outcome")["rmse"]
+    )
+    mean = 100 * (float(np.exp(np.log(ratio).mean())) - 1)
+    better = int((ratio > 1).sum())
+    side = "plus grande" if mean > 0 else "plus petite"
+    return typographic(
+        f"Avec des poids tous égaux, l’erreur serait en moyenne {percent(abs(mean), 1)} {side} ;"
+        f" les poids retenus font mieux pour {number(better)} des {number(len(ratio))} indicateurs"
+        " ci-dessous, dont aucun n’a servi à les choisir."
+    )

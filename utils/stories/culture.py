@@ -15,6 +15,7 @@ from utils import charts, culture, maps, tables
 from utils.catalogue import load_indicators_catalogue
 from utils.formats import counted, in_town, join_words, number, of_town, percent, typographic
 from utils.publish import (
+    HtmlBlock,
     MarkdownBlock,
     describe_bars,
     describe_evolution,
@@ -98,6 +99,12 @@ def summary(town: pd.Series) -> str:
         )
     lines = comparison.values(town, ["lieux_vivants"], YEAR)
     own, others = comparison.split(lines)
+    if living == 0 and heritage == 0:
+        return typographic(
+            "La base des lieux et équipements culturels (BASILIC) ne compte **aucun lieu**"
+            f" {in_town(town['name'])} ; {percent(100 * (others == 0).mean())} de ses comparables"
+            " n’ont aucun lieu vivant."
+        )
     text = (
         f"La base des lieux et équipements culturels (BASILIC) compte {in_town(town['name'])}"
         f" **{counted(living, 'lieu vivant', 'lieux vivants')}** et"
@@ -173,7 +180,7 @@ def rates(town: pd.Series) -> Story:
     lines["label"] = lines["indicator"].map(_label)
     lines["unit"] = ["%" if name == "part_vivants" else PER_1000 for name in lines["indicator"]]
     lines["decimals"] = [
-        catalogue[name].decimals if name == "part_vivants" else 1 for name in lines["indicator"]
+        catalogue[name].decimals if name == "part_vivants" else 2 for name in lines["indicator"]
     ]
     own, others = comparison.split(lines[lines["indicator"] == "part_vivants"])
     if math.isnan(own):
@@ -212,7 +219,7 @@ def kinds_table(town: pd.Series) -> pd.DataFrame:
     -------
     DataFrame
         ``Type``, ``Classe``, ``Nombre``, ``Pour 1 000 habitants``, ``Comparables`` (mean per
-        1,000), ``Comparables qui en ont (%)``.
+        1,000), ``En ont (%)``.
     """
     ids = [*LIVING, *HERITAGE]
     lines = comparison.values(town, ids, YEAR)
@@ -228,7 +235,7 @@ def kinds_table(town: pd.Series) -> pd.DataFrame:
                 "Nombre": group.loc[group["is_town"], "count"].iloc[0],
                 "Pour 1 000 habitants": own,
                 "Comparables": others.mean(),
-                "Comparables qui en ont (%)": 100 * (known > 0).mean() if len(known) else None,
+                "En ont (%)": 100 * (known > 0).mean() if len(known) else None,
             }
         )
     return pd.DataFrame(rows)
@@ -324,16 +331,27 @@ def epci_sentence(town: pd.Series) -> str:
             f"{_place(town)}, la part dans l’intercommunalité n’est pas calculable : pas d’EPCI,"
             " pas de lieu vivant dans l’EPCI, ou commune que BASILIC ne couvre pas."
         )
+    where = f"son intercommunalité ({town['epci_name']})"
+    if living == 0:
+        return typographic(
+            f"Aucun des lieux vivants de {where} n’est {in_town(town['name'])}, qui en réunit"
+            f" {percent(people)} des habitants."
+        )
+    count = _own(town, "lieux_vivants")
+    total = round(100 * count / living)
+    # The share is kept to 0.01 point: past this size it no longer gives the total to the unit.
+    about = "environ " if total**2 >= 10_000 * count else ""
+    fair = total * people / 100
     words = (
-        "autant que"
-        if 0.8 <= living / people <= 1.25
-        else "plus que"
-        if living > people
-        else "moins que"
+        f"{percent(living)}, pour {percent(people)} des habitants ; à parts égales entre"
+        f" habitants, elle en aurait {number(fair, 1)}"
     )
+    if total == 1:
+        return typographic(f"{town['name']} a le seul lieu vivant de {where}.")
     return typographic(
-        f"{town['name']} réunit {percent(living)} des lieux vivants de son intercommunalité"
-        f" ({town['epci_name']}) pour {percent(people)} de ses habitants : {words} son poids."
+        f"{town['name']} réunit {number(count)} des {about}{number(total)} lieux vivants de"
+        f" {where} :"
+        f" {words}."
     )
 
 
@@ -466,8 +484,8 @@ def cinema_lives() -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        ``Communes``, ``Cinémas <first>``, ``Ouvertures``, ``Fermetures``,
-        ``Cinémas <last>``, ``Fauteuils, évolution (%)``, ``Art et essai <last> (%)``.
+        ``Cinémas des``, ``En <first>``, ``Ouvertures``, ``Fermetures``,
+        ``En <last>``, ``Fauteuils (évolution, %)``, ``Art et essai (%)``.
     """
     history = tables.load_cinemas()
     first, last = int(history["year"].min()), int(history["year"].max())
@@ -478,13 +496,13 @@ def cinema_lives() -> pd.DataFrame:
         end = own.drop(columns="group").astype("float64").loc[last]
         rows.append(
             {
-                "Communes": label[0].upper() + label[1:],
-                f"Cinémas {first}": start["cinemas"],
+                "Cinémas des": label,
+                f"En {first}": start["cinemas"],
                 "Ouvertures": own["openings"].sum(),
                 "Fermetures": own["closures"].sum(),
-                f"Cinémas {last}": end["cinemas"],
-                "Fauteuils, évolution (%)": 100 * (end["seats"] / start["seats"] - 1),
-                f"Art et essai {last} (%)": 100 * end["art_et_essai"] / end["cinemas"],
+                f"En {last}": end["cinemas"],
+                "Fauteuils (évolution, %)": 100 * (end["seats"] / start["seats"] - 1),
+                "Art et essai (%)": 100 * end["art_et_essai"] / end["cinemas"],
             }
         )
     return pd.DataFrame(rows)
@@ -544,7 +562,8 @@ def place_map(town: pd.Series) -> Story | None:
         contours,
         focus=True,
         title=typographic(
-            f"{_place(town)}, {counted(len(precise), 'lieu situé', 'lieux situés')} à son adresse"
+            f"{_place(town)},"
+            f" {counted(len(precise), 'lieu situé à son adresse', 'lieux situés à leur adresse')}"
         ),
     )
     note = (
@@ -628,4 +647,4 @@ def interactive_places(town: pd.Series) -> MarkdownBlock:
         allow_html=False,
         display_logo_when_loading=False,
     )
-    return MarkdownBlock(f"```{{=html}}\n{html}\n```")
+    return HtmlBlock.of(html)

@@ -8,7 +8,7 @@ import pandas as pd
 
 from utils import charts, maps, tables
 from utils.catalogue import load_indicators_catalogue
-from utils.formats import counted, number, percent, typographic
+from utils.formats import counted, number, of_town, percent, typographic
 from utils.publish import describe_strip
 from utils.stories.common import Story
 from utils.territory import AAV_LABELS, DENSITY_LABELS
@@ -46,7 +46,7 @@ def identity(town: pd.Series) -> str:
     )
     role = AAV_LABELS.get(town["aav_category"], "rôle inconnu").lower()
     if town["aav_category"] in AAV_LABELS and town["aav_category"] != "30":
-        role = f"{role} de l’aire de {town['aav_name']}"
+        role = f"{role} de l’aire {of_town(town['aav_name'])}"
     density = (
         DENSITY_LABELS[int(town["density"])].lower()
         if pd.notna(town["density"])

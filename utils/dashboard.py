@@ -1,0 +1,649 @@
+"""The dashboard's files: an index for search, what all towns share, a small JSON a town.
+
+The page reads ``index.json`` and ``meta.json`` once, then one file a town, and one a group
+of towns when a reader asks to compare with a region, a département or a density class. Every
+measure is a whole number: the value in units of the last decimal that the page shows
+(``decimals`` of ``meta.json``), so the files stay small and the same inputs give the same
+bytes. A value that is not known is ``null``, a secret one is ``"s"``; neither is ever 0.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+import vl_convert
+from numpy.typing import NDArray
+
+from utils import peers, tables
+from utils.catalogue import THEMES, Indicator, load_indicators_catalogue, source
+from utils.errors import BookError
+from utils.stories import comparison
+from utils.stories.catalogue_pages import data_date
+from utils.stories.towns import identity
+from utils.territory import DENSITY_LABELS
+
+__all__ = ["ASSETS", "MAX_TOLD", "REFERENCES", "offered_towns", "salience", "write_dashboard"]
+
+#: The page's own scripts and style, copied beside its data.
+ASSETS: Final = Path(__file__).resolve().parent.parent / "theme" / "tableau"
+
+#: Whom a town can be compared with, in the order of the numbers of each town's file.
+REFERENCES: Final[Mapping[str, str]] = {
+    "comparables": "Ses villes comparables",
+    "pvd": "Toutes les PVD",
+    "region": "Les PVD de sa région",
+    "departement": "Les PVD de son département",
+    "densite": "Les PVD de même densité",
+}
+
+#: What differs most: how many indicators are told, at most, in all and of one theme.
+MAX_TOLD: Final = 6
+MAX_OF_THEME: Final = 2
+#: A town stands out when this share (%) of the reference, or less, is beyond it.
+BEYOND: Final = 10.0
+#: Towns of a reference whose value must be known for it to say anything.
+MIN_KNOWN: Final = 8
+#: Gap below which a difference may be chance, standard deviations (90 % two-sided).
+NOISE: Final = 1.64
+
+#: Towns are compared *because* they are alike on the first; the others measure the data.
+_NOT_TOLD: Final = frozenset({"part_enseigne_connue", "carreaux_part_imputee"})
+_TOLD_THEMES: Final = frozenset(THEMES) - {"territoire"}
+
+_PROBABILITIES: Final = np.array([0, 0.1, 0.25, 0.5, 0.75, 0.9, 1])
+#: What the bundle of the drawing library gives to the page.
+_BUNDLED: Final = "window.vegaEmbed = vegaEmbed;"
+_IQR_TO_SD: Final = 1.349  # of a normal law
+_CHUNK: Final = 500  # towns whose files are made together
+#: Detail of the outlines, degrees, on the mainland and overseas, and decimals kept.
+_TOLERANCES: Final = (0.02, 0.004)
+_DIGITS: Final = 3
+#: What a secret value is in a file; the other unknown ones are null.
+_HIDDEN: Final = "s"
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class _Measure:
+    """An indicator over the universe: what is compared, and the count behind it.
+
+    Attributes
+    ----------
+    decimals
+        Digits shown after the comma.
+    values, counts
+        Rate (or value where there is no rate), and raw value: shape (towns, years).
+    secret
+        Where the value is secret: shape (towns, years).
+    latest
+        Rank of the newest year at which something is known.
+    """
+
+    indicator: Indicator
+    years: tuple[int, ...]
+    decimals: int
+    values: Floats
+    counts: Floats
+    secret: NDArray[np.bool_]
+    latest: int
+
+    @property
+    def rated(self) -> bool:
+        return self.indicator.denominator is not None
+
+    @property
+    def newest(self) -> Floats:
+        return self.values[:, self.latest]
+
+
+# -- measures --------------------------------------------------------------------------
+
+
+def _measures(codes: pd.Index) -> list[_Measure]:
+    """Return every indicator of the catalogue that has a value, theme by theme."""
+    catalogue = load_indicators_catalogue()
+    programme = codes.isin(tables.load_towns(pvd=True)["code"])
+    lines = tables.load_indicators(list(catalogue), rates=True)
+    lines["place"] = codes.get_indexer(pd.Index(lines.pop("code")))
+    lines["secret"] = lines.pop("status").eq("secret")
+    found = []
+    for name, own in lines.groupby("indicator", sort=False):
+        indicator = catalogue[str(name)]
+        years, column = np.unique(own["year"].to_numpy(), return_inverse=True)
+        rated = indicator.denominator is not None
+        shape = (len(codes), len(years))
+        values, counts, secret = (
+            np.full(shape, np.nan),
+            np.full(shape, np.nan),
+            np.zeros(shape, bool),
+        )
+        where = (own["place"].to_numpy(), column)
+        counts[where] = own["value"]
+        values[where] = own["rate"] if rated else own["value"]
+        secret[where] = own["secret"]
+        known = np.flatnonzero(np.isfinite(values).any(axis=0))
+        if known.size:
+            latest = int(known[-1])
+            decimals = _decimals(values[programme, latest]) if rated else indicator.decimals
+            found.append(
+                _Measure(indicator, tuple(years.tolist()), decimals, values, counts, secret, latest)
+            )
+    order, themes = list(catalogue), list(THEMES)
+    return sorted(
+        found, key=lambda m: (themes.index(m.indicator.theme), order.index(m.indicator.id))
+    )
+
+
+def _decimals(rates: Floats) -> int:
+    """Return the decimals that tell two towns apart: two or three significant digits."""
+    seen = rates[rates > 0]
+    middle = float(np.median(seen)) if seen.size else 1.0
+    return 0 if middle >= 100 else 1 if middle >= 10 else 2
+
+
+def _quantiles(values: Floats, probabilities: Floats) -> Floats:
+    """Quantiles of each line, unknown values left out: shape (lines, probabilities)."""
+    ordered = np.sort(values, axis=1)  # NaN last
+    known = np.isfinite(values).sum(axis=1)
+    place = np.maximum(known - 1, 0)[:, None] * probabilities
+    low, high = np.floor(place).astype(int), np.ceil(place).astype(int)
+    below = np.take_along_axis(ordered, low, axis=1)
+    above = np.take_along_axis(ordered, high, axis=1)
+    done: Floats = below + (above - below) * (place - low)
+    return done
+
+
+def _rank(below: Floats, equal: Floats, known: Floats) -> Floats:
+    """Share (%) of a reference below a town, ties for one half; NaN where none is known."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(100 * (below + equal / 2) / known)
+
+
+@dataclass(frozen=True, slots=True)
+class _Compared:
+    """Towns against one reference, on one indicator: one element a town.
+
+    Attributes
+    ----------
+    rank
+        Share (%) of the reference below the town.
+    known
+        Towns of the reference whose value is known.
+    median, spread, mean
+        Of the reference; ``spread`` is its interquartile range.
+    """
+
+    rank: Floats
+    known: Floats
+    median: Floats
+    spread: Floats
+    mean: Floats
+
+
+def _against_peers(own: Floats, others: Floats) -> _Compared:
+    """Compare towns with the values of their comparables: shape (towns, comparables)."""
+    middle = _quantiles(others, np.array([0.25, 0.5, 0.75]))
+    known = np.isfinite(others).sum(axis=1).astype(float)
+    mine = own[:, None]
+    rank = _rank((others < mine).sum(1, dtype=float), (others == mine).sum(1, dtype=float), known)
+    rank[np.isnan(own)] = np.nan
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = np.nansum(others, axis=1) / known
+    return _Compared(rank, known, middle[:, 1], middle[:, 2] - middle[:, 0], mean)
+
+
+def _against_groups(
+    own: Floats, every: Floats, members: Sequence[NDArray[np.intp]], rows: Sequence[int]
+) -> _Compared:
+    """Compare towns with their group, themselves left out of the ranks.
+
+    ``members`` gives the places in ``every`` of the towns of each town's group (the same
+    array for the towns of one group), ``rows`` the place of each town.
+    """
+    done = np.full((5, len(own)), np.nan)
+    by_group: dict[int, list[int]] = {}
+    for place, group in enumerate(members):
+        by_group.setdefault(id(group), []).append(place)
+    for places in by_group.values():
+        group = members[places[0]]
+        values = every[group]
+        ordered = np.sort(values[np.isfinite(values)])
+        if not len(ordered):
+            continue
+        mine = own[places]
+        inside = np.isin(np.asarray(rows)[places], group) & np.isfinite(mine)
+        below = np.searchsorted(ordered, mine, "left").astype(float)
+        equal = np.searchsorted(ordered, mine, "right") - below - inside
+        quarter, half, three = np.quantile(ordered, [0.25, 0.5, 0.75])
+        known = len(ordered) - inside
+        rank = _rank(below, equal, known.astype(float))
+        done[0, places] = np.where(np.isfinite(mine), rank, np.nan)
+        done[1, places] = known
+        done[2:, places] = np.array([half, three - quarter, ordered.mean()])[:, None]
+    return _Compared(*done)
+
+
+def salience(
+    own: Floats,
+    compared: _Compared,
+    *,
+    counts: Floats | None = None,
+    exposure: Floats | None = None,
+) -> Floats:
+    """How far a town is from its reference, in standard deviations; 0 where it may be chance.
+
+    A town stands out when :data:`BEYOND` per cent of the reference at most is beyond it, and
+    its gap to the median exceeds :data:`NOISE` robust standard deviations. A number of
+    facilities must also differ from the number expected at the mean rate by more than chance
+    does (Anscombe's transform of a Poisson count): one bakery more in a small town is not
+    a trait.
+
+    Parameters
+    ----------
+    own : array
+        Value compared, one a town.
+    compared : _Compared
+        The reference.
+    counts, exposure : array, optional
+        For a number of facilities: the count, and what the mean rate multiplies to give
+        the count expected (inhabitants over the scale of the rate).
+    """
+    gap = np.abs(own - compared.median)
+    scale = compared.spread / _IQR_TO_SD
+    with np.errstate(invalid="ignore", divide="ignore"):
+        score = np.where(scale > 0, gap / scale, np.inf if counts is not None else 0.0)
+    if counts is not None and exposure is not None:
+        expected = np.maximum(compared.mean * exposure, 0)
+        chance = 2 * np.abs(np.sqrt(counts + 3 / 8) - np.sqrt(expected + 3 / 8))
+        score = np.fmin(score, chance)
+    outside = (compared.rank <= BEYOND) | (compared.rank >= 100 - BEYOND)
+    sure = outside & (compared.known >= MIN_KNOWN) & np.isfinite(score) & (score >= NOISE)
+    return np.where(sure & (gap > 0), score, 0.0)
+
+
+def _told(scores: Floats, themes: Sequence[str]) -> list[int]:
+    """Rank the indicators that stand out, few of each theme; ``scores`` one an indicator."""
+    kept: list[int] = []
+    for place in np.argsort(-scores, kind="stable"):
+        if scores[place] <= 0 or len(kept) == MAX_TOLD:
+            break
+        if sum(themes[i] == themes[place] for i in kept) < MAX_OF_THEME:
+            kept.append(int(place))
+    return kept
+
+
+# -- towns and groups ------------------------------------------------------------------
+
+
+def offered_towns() -> list[str]:
+    """Codes of the towns that the dashboard offers: the PVD, and every comparable of one."""
+    programme = tables.load_towns(pvd=True)["code"]
+    found = peers.neighbours(_space(), list(programme))
+    return sorted(set(programme) | set(found["peer"]))
+
+
+def _space() -> peers.Space:
+    return peers.build_space(tables.load_structure())
+
+
+def _groups(towns: pd.DataFrame) -> dict[str, dict[str, tuple[str, NDArray[np.intp]]]]:
+    """Return, by reference, the groups of PVD: key -> (name, places in ``towns``)."""
+    programme = np.flatnonzero(towns["pvd"].to_numpy(bool))
+    density = towns["density"].map(lambda d: "" if pd.isna(d) else str(int(d)))
+    keys = {
+        "pvd": pd.Series("", index=towns.index),
+        "region": towns["region"],
+        "departement": towns["departement"],
+        "densite": density,
+    }
+    names = {
+        "pvd": pd.Series("", index=towns.index),
+        "region": towns["region_name"],
+        "departement": towns["departement_name"],
+        "densite": density.map({str(k): v for k, v in DENSITY_LABELS.items()}).fillna(""),
+    }
+    return {
+        kind: {
+            str(key): (
+                str(names[kind].iloc[places[0]]),
+                programme[keys[kind].iloc[programme] == key],
+            )
+            for key, places in towns.groupby(keys[kind]).indices.items()
+            if kind == "pvd" or key
+        }
+        for kind in keys
+    }
+
+
+def _group_file(kind: str, key: str) -> str:
+    return f"{kind}-{key}.json" if key else f"{kind}.json"
+
+
+# -- writing ---------------------------------------------------------------------------
+
+
+def write_dashboard(output: Path, *, codes: Sequence[str] | None = None) -> int:
+    """Write the folder that the page reads: data, scripts, style, drawing library.
+
+    Parameters
+    ----------
+    output : Path
+        Folder, replaced in one step; an earlier one of the dashboard, or nothing.
+    codes : sequence of str, optional
+        Towns to offer; by default :func:`offered_towns`.
+
+    Returns
+    -------
+    int
+        How many towns have a file.
+
+    Raises
+    ------
+    BookError
+        The folder exists and is not an earlier export.
+    """
+    output = output.resolve()
+    filled = output.is_dir() and any(output.iterdir())
+    if output.is_file() or (filled and not (output / "meta.json").is_file()):
+        raise BookError(
+            f"«\u00a0{output}\u00a0» existe et n’est pas un tableau de bord exporté.",
+            hint="Donnez un autre dossier, ou videz celui-ci.",
+        )
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=output.parent, prefix=".tableau-") as folder:
+        new = Path(folder) / "new"
+        shutil.copytree(ASSETS, new)
+        (new / "vega.js").write_text(vl_convert.javascript_bundle(_BUNDLED), encoding="utf-8")
+        count = _write_data(new, offered_towns() if codes is None else sorted(set(codes)))
+        if output.exists():
+            output.rename(Path(folder) / "old")
+        new.rename(output)
+    return count
+
+
+def _write_data(folder: Path, codes: Sequence[str]) -> int:
+    towns = tables.load_towns()
+    every = pd.Index(towns["code"])
+    measures = _measures(every)
+    groups = _groups(towns)
+    _write(folder / "meta.json", _meta(measures))
+    _write(folder / "contours.json", _contours())
+    rows = every.get_indexer(codes)
+    _write(folder / "index.json", _index(towns.iloc[rows]))
+    (folder / "groupes").mkdir()
+    for kind, found in groups.items():
+        for key, (name, members) in found.items():
+            _write(folder / "groupes" / _group_file(kind, key), _group(name, members, measures))
+    _write_towns(folder, towns, rows, measures, groups)
+    return len(codes)
+
+
+def _write(path: Path, content: object) -> None:
+    path.write_text(
+        json.dumps(content, ensure_ascii=False, separators=(",", ":")), encoding="utf-8"
+    )
+
+
+def _meta(measures: Sequence[_Measure]) -> dict[str, Any]:
+    used = {name for m in measures for name in m.indicator.sources}
+    return {
+        "date": data_date(),
+        "references": [[key, label] for key, label in REFERENCES.items()],
+        "themes": [[key, label] for key, label in THEMES.items()],
+        "sources": {
+            name: [source(name).attribution.rstrip("."), source(name).landing or ""]
+            for name in sorted(used)
+        },
+        "indicateurs": [
+            {
+                "id": m.indicator.id,
+                "theme": m.indicator.theme,
+                "label": m.indicator.rate_label or m.indicator.label,
+                "unit": m.indicator.rate_unit or m.indicator.unit if m.rated else m.indicator.unit,
+                "decimals": m.decimals,
+                "count": [m.indicator.unit, m.indicator.decimals] if m.rated else None,
+                "definition": m.indicator.definition,
+                "gaps": m.indicator.gaps or "",
+                "years": m.years,
+                "latest": m.latest,
+                "sources": m.indicator.sources,
+            }
+            for m in measures
+        ],
+    }
+
+
+def _index(towns: pd.DataFrame) -> dict[str, Any]:
+    names = towns.drop_duplicates("departement").set_index("departement")["departement_name"]
+    return {
+        "departements": {str(key): str(name) for key, name in sorted(names.items())},
+        "villes": [
+            [*line[:-1], int(line[-1])]
+            for line in towns[["code", "name", "departement", "pvd"]].to_numpy(object).tolist()
+        ],
+    }
+
+
+def _contours() -> dict[str, Any]:
+    """Return the outlines of the départements, drawn small, as GeoJSON for d3 (clockwise)."""
+    land = tables.load_departements()
+    away = land["code"].str.startswith("97")
+    parts = []
+    for tolerance, part in zip(_TOLERANCES, (land[~away], land[away]), strict=True):
+        shapes = shapely.coverage_simplify(part.geometry.to_numpy(), tolerance)
+        parts.append(gpd.GeoDataFrame({"code": part["code"].to_numpy()}, geometry=shapes))
+    drawn = pd.concat(parts, ignore_index=True).sort_values("code")
+    return {
+        "type": "FeatureCollection",
+        "features": [
+            {
+                "type": "Feature",
+                "properties": {"territoire": code if code.startswith("97") else "metropole"},
+                "geometry": _geojson(shape),
+            }
+            for code, shape in zip(drawn["code"], drawn.geometry, strict=True)
+        ],
+    }
+
+
+def _geojson(shape: Any) -> dict[str, Any]:  # noqa: ANN401 — a geometry, shapely is not typed
+    """Return the polygons of a shape, outer rings clockwise as d3 wants them."""
+    polygons = [
+        [
+            np.round(np.asarray(ring.coords), _DIGITS).tolist()
+            for ring in (one.exterior, *one.interiors)
+        ]
+        for one in shapely.get_parts(shapely.orient_polygons(shape, exterior_cw=True))
+    ]
+    return {"type": "MultiPolygon", "coordinates": polygons}
+
+
+def _whole(values: Floats, decimals: int) -> NDArray[np.object_]:
+    """Return values as whole numbers of the last decimal shown, ``None`` where unknown."""
+    known = np.isfinite(values)
+    scaled = np.round(np.where(known, values, 0) * 10**decimals).astype("int64")
+    done: NDArray[np.object_] = scaled.astype(object)
+    done[~known] = None
+    return done
+
+
+def _group(name: str, members: NDArray[np.intp], measures: Sequence[_Measure]) -> dict[str, Any]:
+    """Return what a page shows of a group: per indicator, known, quantiles, medians by year."""
+    lines: list[Any] = []
+    for m in measures:
+        values = m.values[members].T
+        known = int(np.isfinite(values[m.latest]).sum()) if len(members) else 0
+        if not known:
+            lines.append(None)
+            continue
+        summary = _whole(_quantiles(values[[m.latest]], _PROBABILITIES)[0], m.decimals)
+        medians = _whole(_quantiles(values, np.array([0.5]))[:, 0], m.decimals)
+        lines.append([known, summary.tolist(), medians.tolist()])
+    return {"nom": name, "villes": len(members), "i": lines}
+
+
+def _write_towns(
+    folder: Path,
+    towns: pd.DataFrame,
+    rows: NDArray[np.intp],
+    measures: Sequence[_Measure],
+    groups: Mapping[str, Mapping[str, tuple[str, NDArray[np.intp]]]],
+) -> None:
+    every = pd.Index(towns["code"])
+    codes = list(every[rows])
+    space = _space()
+    found = peers.neighbours(space, codes)
+    near, away = _near(found, codes, every)
+    isolated = _isolated(away, space)
+    keys = _keys(towns.iloc[rows])
+    nobody = np.array([], dtype=np.intp)
+    members = {
+        kind: [groups[kind][key][1] if key in groups[kind] else nobody for key in column]
+        for kind, column in keys.items()
+    }
+    compared = [_compare(m, rows, near, members) for m in measures]
+    scores = _scores(measures, compared, rows, towns)
+    themes = [m.indicator.theme for m in measures]
+    places = ["code", "name", "departement_name", "lon", "lat", "pvd"]
+    named = [[*line[:-1], int(line[-1])] for line in towns[places].to_numpy(object).tolist()]
+    (folder / "villes").mkdir()
+    for start in range(0, len(rows), _CHUNK):
+        part = slice(start, start + _CHUNK)
+        blocks = [
+            _block(m, one, rows[part], near[part], part)
+            for m, one in zip(measures, compared, strict=True)
+        ]
+        for place, (_, town) in enumerate(towns.iloc[rows[part]].iterrows()):
+            whole = start + place
+            content = {
+                "ville": named[rows[whole]],
+                "identite": identity(town).replace("**", ""),
+                "atypique": int(isolated[whole]),
+                "groupes": {
+                    kind: _group_file(kind, column[whole])
+                    for kind, column in keys.items()
+                    if column[whole] in groups[kind]
+                },
+                "comparables": [named[i] for i in near[whole] if i >= 0],
+                "saillants": [_told(reference[whole], themes) for reference in scores],
+                "i": [_line(block, place) for block in blocks],
+            }
+            _write(folder / "villes" / f"{town['code']}.json", content)
+
+
+def _near(
+    found: pd.DataFrame, codes: Sequence[str], every: pd.Index
+) -> tuple[NDArray[np.intp], Floats]:
+    """Return the places of the comparables, -1 where one has fewer, and the last distance."""
+    near = np.full((len(codes), peers.K), -1)
+    line = pd.Index(codes).get_indexer(pd.Index(found["code"]))
+    near[line, found["rank"] - 1] = every.get_indexer(pd.Index(found["peer"]))
+    last = found.groupby("code")["distance"].max().reindex(list(codes)).to_numpy("float64")
+    return near, last
+
+
+def _isolated(last: Floats, space: peers.Space) -> NDArray[np.bool_]:
+    """Tell the towns farther from their comparables than 90 % of the PVD are from theirs."""
+    found = peers.neighbours(space, list(tables.load_towns(pvd=True)["code"]))
+    bound = found.groupby("code")["distance"].max().quantile(comparison.ATYPICAL / 100)
+    return np.asarray(last >= bound)
+
+
+def _keys(towns: pd.DataFrame) -> dict[str, list[str]]:
+    """Return the group of each town, by reference; ``"?"`` where it has none."""
+    density = ["?" if pd.isna(d) else str(int(d)) for d in towns["density"]]
+    return {
+        "pvd": [""] * len(towns),
+        "region": list(towns["region"]),
+        "departement": list(towns["departement"]),
+        "densite": density,
+    }
+
+
+def _of(values: Floats, near: NDArray[np.intp]) -> Floats:
+    """Take the values of some places, NaN where there is none (-1)."""
+    return np.where(near >= 0, values[near], np.nan)
+
+
+def _compare(
+    m: _Measure,
+    rows: NDArray[np.intp],
+    near: NDArray[np.intp],
+    members: Mapping[str, Sequence[NDArray[np.intp]]],
+) -> list[_Compared]:
+    """Compare the towns with each reference on one indicator."""
+    own = m.newest[rows]
+    return [
+        _against_peers(own, _of(m.newest, near)),
+        *(_against_groups(own, m.newest, group, list(rows)) for group in members.values()),
+    ]
+
+
+def _scores(
+    measures: Sequence[_Measure],
+    compared: Sequence[Sequence[_Compared]],
+    rows: NDArray[np.intp],
+    towns: pd.DataFrame,
+) -> Floats:
+    """Salience by reference, town and indicator: shape (references, towns, indicators)."""
+    done = np.zeros((len(REFERENCES), len(rows), len(measures)))
+    people = towns[f"pop_{tables.LATEST_POPULATION}"].to_numpy("float64")[rows]
+    for place, (m, references) in enumerate(zip(measures, compared, strict=True)):
+        if m.indicator.theme not in _TOLD_THEMES or m.indicator.id in _NOT_TOLD:
+            continue
+        counts = exposure = None
+        whole = m.counts[:, m.latest]
+        if m.rated and np.all(np.mod(whole[np.isfinite(whole)], 1) == 0):
+            counts, exposure = whole[rows], people / (m.indicator.scale or 1)
+        for rank, reference in enumerate(references):
+            done[rank, :, place] = salience(
+                m.newest[rows], reference, counts=counts, exposure=exposure
+            )
+    return done
+
+
+def _block(
+    m: _Measure,
+    compared: Sequence[_Compared],
+    rows: NDArray[np.intp],
+    near: NDArray[np.intp],
+    part: slice,
+) -> list[Any]:
+    """Return what some towns' files hold of one indicator, one list a town for each."""
+    own = _whole(m.values[rows], m.decimals)
+    own[m.secret[rows]] = _HIDDEN
+    counts = _whole(m.counts[rows], m.indicator.decimals).tolist() if m.rated else None
+    others = _whole(_of(m.newest, near), m.decimals).tolist()
+    medians = np.column_stack(
+        [_quantiles(_of(year, near), np.array([0.5]))[:, 0] for year in m.values.T]
+    )
+    ranks = _whole(np.column_stack([reference.rank[part] for reference in compared]), 0)
+    known = (own != None).any(axis=1)  # noqa: E711 — element by element
+    return [
+        known.tolist(),
+        own.tolist(),
+        counts,
+        others,
+        _whole(medians, m.decimals).tolist(),
+        ranks.tolist(),
+    ]
+
+
+def _line(block: Sequence[Any], place: int) -> list[Any] | None:
+    """Return one town's line: its values, counts, comparables, their medians, its ranks."""
+    known, own, counts, others, medians, ranks = block
+    if not known[place]:
+        return None
+    count = counts[place] if counts is not None else 0
+    return [own[place], count, others[place], medians[place], ranks[place]]

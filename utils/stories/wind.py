@@ -1,0 +1,235 @@
+"""Wind around a town: its farms and those of the communes near it, on two maps."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+
+from utils import energy, maps, tables, webmaps
+from utils.communes import local_epsg
+from utils.formats import (
+    MISSING,
+    counted,
+    in_town,
+    number,
+    of_town,
+    plural,
+    quantity,
+    typographic,
+    year,
+)
+from utils.publish import HtmlBlock, MarkdownBlock, describe_map
+from utils.stories.common import Story
+from utils.style import PALETTE
+
+__all__ = ["AROUND_KM", "around", "interactive", "table", "wind_map"]
+
+#: What is shown around a town, kilometres: the first distance at which there is some wind.
+AROUND_KM: Final = (25, 50, 100)
+
+#: Sources of what the maps show.
+SOURCES: Final = ("registre", "production_regionale", "powerplants", "contours_communes")
+
+_SIZES: Final = ((10_000.0, "moins de 10 MW"), (20_000.0, "10 à 20 MW"))
+_LARGEST: Final = "20 MW et plus"
+
+
+def _near(town: pd.Series, places: pd.DataFrame, km: float) -> pd.DataFrame:
+    """Keep the places within some kilometres of the middle of the town, or in it.
+
+    Adds ``km``, the straight distance in the local CRS.
+    """
+    here = local_epsg(str(town["code"]))
+    same = places[places["lon"].sub(town["lon"]).abs() < 2]  # far ones have no place in that CRS
+    points = gpd.GeoSeries.from_xy(same["lon"], same["lat"], crs=4326).to_crs(here)
+    middle = gpd.GeoSeries.from_xy([town["lon"]], [town["lat"]], crs=4326).to_crs(here)
+    metres = np.hypot(points.x - middle.x.iloc[0], points.y - middle.y.iloc[0])
+    near = same.assign(km=metres / 1000)
+    found: pd.DataFrame = near[(near["km"] <= km) | (near["code"] == town["code"])]
+    return found.sort_values("km", ignore_index=True)
+
+
+def _reach_km(town: pd.Series) -> int:
+    """Return the first distance of :data:`AROUND_KM` at which a commune has some wind."""
+    wind = _on_land(tables.load_wind())
+    return next((km for km in AROUND_KM if len(_near(town, wind, km))), AROUND_KM[-1])
+
+
+def _communes(town: pd.Series) -> pd.DataFrame:
+    return _near(town, tables.load_wind(), _reach_km(town))
+
+
+def _on_land(places: pd.DataFrame) -> pd.DataFrame:
+    land: pd.DataFrame = places[places["filiere"] == "eolien"]
+    return land
+
+
+def around(town: pd.Series) -> str:
+    """Say how much wind power the town and its surroundings have."""
+    communes, reach = _on_land(_communes(town)), _reach_km(town)
+    own = communes[communes["code"] == town["code"]]
+    if communes.empty:
+        return typographic(
+            f"Le registre n’a aucune éolienne {in_town(town['name'])} ni dans les communes dont le"
+            f" centre est à moins de {reach} km."
+        )
+    power, energy_mwh = communes["power_kw"].sum(), communes["energy_mwh"].sum()
+    first = (
+        f"{town['name']} a {quantity(own['power_kw'].iloc[0] / 1000, 'MW', 1)} d’éolien"
+        f" ({counted(own['installations'].iloc[0], 'installation')}), qui ont donné environ"
+        f" {quantity(own['energy_mwh'].iloc[0] / 1000, 'GWh', 1)} en 2023."
+        if len(own)
+        else f"Le registre n’a aucune éolienne {in_town(town['name'])}."
+    )
+    if reach > AROUND_KM[0]:
+        first += (
+            f" Il n’y en a pas non plus à moins de {AROUND_KM[0]} km : la commune la plus proche"
+            f" qui en ait, {communes['name'].iloc[0]}, est à {number(communes['km'].iloc[0])} km."
+        )
+    return typographic(
+        f"{first} À moins de {reach} km, {counted(len(communes), 'commune')} en"
+        f" {plural(len(communes), 'a', 'ont')}, pour {quantity(power / 1000, 'MW')} et environ"
+        f" {quantity(energy_mwh / 1000, 'GWh')} en 2023."
+    )
+
+
+def _size(power_kw: float) -> str:
+    return next((label for limit, label in _SIZES if power_kw < limit), _LARGEST)
+
+
+def wind_map(town: pd.Series) -> Story | None:
+    """Map the wind power of the communes around; ``None`` when there is none, or no outline."""
+    contours = tables.load_contours()
+    outline = contours[contours["code"] == town["code"]]
+    communes = _on_land(_communes(town))
+    if outline.empty or communes.empty:
+        return None
+    points = communes.assign(category=[_size(power) for power in communes["power_kw"]])
+    points = points.sort_values("power_kw", ignore_index=True)
+    context = pd.concat([contours, tables.load_departements()], ignore_index=True)
+    total, reach = communes["power_kw"].sum() / 1000, _reach_km(town)
+    title = (
+        f"À moins de {reach} km {of_town(town['name'])},"
+        f" {counted(len(communes), 'commune')} à éoliennes, {quantity(total, 'MW')}"
+    )
+    figure, drawn = maps.town_map(
+        outline,
+        points[["code", "name", "lon", "lat", "category", "power_kw", "energy_mwh", "method"]],
+        gpd.GeoDataFrame(context, crs=contours.crs),
+        around_m=1050.0 * reach,
+        title=typographic(title),
+        legend_title="puissance éolienne de la commune",
+    )
+    return Story(
+        figure,
+        drawn,
+        caption=typographic(
+            f"L’éolien autour {of_town(town['name'])} à l’automne 2024, par commune ; chaque point"
+            " est au milieu de la commune, pas à l’emplacement des mâts."
+        ),
+        alt=describe_map(
+            drawn,
+            what=f"communes qui ont des éoliennes à moins de {reach} km",
+            noun="commune",
+            town_name=town["name"],
+        ),
+        sources=("registre", "contours_communes"),
+    )
+
+
+def table(town: pd.Series) -> pd.DataFrame:
+    """List the communes around that have wind, the nearest first.
+
+    Returns
+    -------
+    DataFrame
+        ``Commune``, ``Distance (km)``, ``Installations``, ``Puissance (MW)``, ``Énergie 2023
+        (GWh)``, ``Méthode``; empty when there is none.
+    """
+    communes = _communes(town)
+    at_sea = communes["filiere"].map({"eolien": "", "eolien_en_mer": " (parc en mer)"})
+    return pd.DataFrame(
+        {
+            "Commune": communes["name"] + at_sea,
+            "Distance (km)": communes["km"],
+            "Installations": communes["installations"],
+            "Puissance (MW)": communes["power_kw"] / 1000,
+            "Énergie 2023 (GWh)": communes["energy_mwh"] / 1000,
+            "Méthode": communes["method"].map(dict(energy.METHODS)),
+        }
+    )
+
+
+def _radius(power_kw: pd.Series) -> pd.Series:
+    """Radius in pixels: the area of a circle is proportional to its power."""
+    radius: pd.Series = 2 * (power_kw / 1000) ** 0.5
+    return radius.clip(4, 30)
+
+
+def _told(energy_mwh: float, method: str) -> str:
+    """Write an energy and its method, for a popup."""
+    words = energy.METHODS[method]
+    value = MISSING if pd.isna(energy_mwh) else quantity(energy_mwh / 1000, "GWh", 1)
+    return typographic(f"{value} ({words})")
+
+
+def interactive(town: pd.Series) -> MarkdownBlock:
+    """Return the interactive map of the wind farms of the town and around it."""
+    reach = _reach_km(town)
+    communes, farms = _communes(town), _near(town, tables.load_farms(), reach)
+    if communes.empty and farms.empty:
+        return MarkdownBlock(typographic("Pas de carte interactive : aucune éolienne à y placer."))
+    registered = communes.assign(
+        radius=_radius(communes["power_kw"]),
+        puissance=[quantity(power / 1000, "MW", 1) for power in communes["power_kw"]],
+        nombre=[number(count) for count in communes["installations"]],
+        energie=[
+            _told(value, method)
+            for value, method in zip(communes["energy_mwh"], communes["method"], strict=True)
+        ],
+    )
+    placed = farms.assign(
+        radius=6.0,
+        puissance=[quantity(power / 1000, "MW", 1) for power in farms["power_kw"]],
+        annee=[year(value) for value in farms["year_in"]],
+        energie=[
+            _told(value, method)
+            for value, method in zip(farms["energy_mwh"], farms["method"], strict=True)
+        ],
+    )
+    layers = [
+        webmaps.Layer(
+            "Registre : total de la commune",
+            registered,
+            {
+                "name": "Commune",
+                "nombre": "Installations",
+                "puissance": "Puissance",
+                "energie": "Énergie 2023",
+            },
+            PALETTE[0],
+        ),
+        webmaps.Layer(
+            "Parcs situés (position approchée)",
+            placed,
+            {
+                "name": "Parc",
+                "puissance": "Puissance",
+                "annee": "Mise en service",
+                "energie": "Énergie 2023",
+            },
+            PALETTE[2],
+        ),
+    ]
+    contours = tables.load_contours()
+    html = webmaps.frame_map(
+        layers,
+        centre=(float(town["lon"]), float(town["lat"])),
+        radius_m=1000.0 * reach,
+        outline=contours[contours["code"] == town["code"]],
+        title=f"Ouvrir la carte interactive des éoliennes autour {of_town(town['name'])}",
+    )
+    return HtmlBlock.of(html)
