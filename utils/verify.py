@@ -238,9 +238,9 @@ class Published:
         return self._open(path)
 
     def _open(self, path: str) -> bytes:
-        root = Path(self.site).expanduser().resolve()
-        file = (root / path).resolve()
         try:
+            root = Path(self.site).expanduser().resolve()
+            file = (root / path).resolve()
             if not file.is_relative_to(root) or file.stat().st_size > MAX_BYTES:
                 raise BookError(f"« {path} » est hors du site, ou trop gros.")
             return file.read_bytes()

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import math
 import re
 from datetime import date
 from typing import Final
 
-from utils import tables
-from utils.catalogue import THEMES, load_indicators_catalogue, load_sources
-from utils.formats import join_words, number, typographic
+import yaml
 
-__all__ = ["data_date", "indicators_markdown", "sources_markdown", "tables_markdown"]
+from utils import tables
+from utils.catalogue import DATA, THEMES, load_indicators_catalogue, load_sources
+from utils.formats import counted, join_words, number, typographic
+
+__all__ = [
+    "data_date",
+    "indicators_markdown",
+    "sources_markdown",
+    "tables_markdown",
+    "timings_markdown",
+]
 
 _LICENCES: Final = {
     "LO-2.0": "Licence Ouverte 2.0",
@@ -92,6 +101,28 @@ def tables_markdown() -> str:
     return typographic("\n".join(lines))
 
 
+def timings_markdown() -> str:
+    """Write how long the commands take, as measured once (``data/timings.yml``)."""
+    known = yaml.safe_load((DATA / "timings.yml").read_text(encoding="utf-8"))
+    lines = ["| Commande | Ce qu’elle fait | Temps de calcul |", "|:---|:---|---:|"]
+    for one in known["commands"]:
+        took = _about(float(one["seconds"]))
+        lines.append(f"| `{one['command']}` | {one['what']} | {took} |")
+    day = _french_date(date.fromisoformat(known["measured"]))
+    lines.append(
+        f"\nOrdres de grandeur, mesurés le {day} ({known['machine']}) : temps d’un processeur, sans"
+        " les téléchargements."
+    )
+    return typographic("\n".join(lines))
+
+
+def _about(seconds: float) -> str:
+    """Write a duration as an order of magnitude."""
+    if seconds < 90:
+        return f"environ {number(10 * math.ceil(seconds / 10))} secondes"
+    return f"environ {counted(round(seconds / 60), 'minute')}"
+
+
 _MONTHS: Final = [
     "janvier",
     "février",
@@ -116,6 +147,9 @@ def data_date() -> str:
         for source in entry["sources"]
         if re.fullmatch(r"\d{4}-\d{2}-\d{2}", source["vintage"])
     ]
-    newest = max(dates)
-    day = "1er" if newest.day == 1 else str(newest.day)
-    return f"{day} {_MONTHS[newest.month - 1]} {newest.year}"
+    return _french_date(max(dates))
+
+
+def _french_date(when: date) -> str:
+    day = "1er" if when.day == 1 else str(when.day)
+    return f"{day} {_MONTHS[when.month - 1]} {when.year}"
