@@ -302,4 +302,6 @@ def load_indicators_catalogue(path: Path | None = None) -> Mapping[str, Indicato
             raise CatalogueError(f"{where} : source inconnue « {unknown[0]} ».")
         if (indicator.denominator is None) != (indicator.scale is None):
             raise CatalogueError(f"{where} : un dénominateur va avec un multiplicateur.")
+        if indicator.noun is not None:
+            _check_noun(indicator, where)
     return MappingProxyType(every)

@@ -16,6 +16,7 @@ import pandas as pd
 from utils import charts, portrait, tables
 from utils.catalogue import load_indicators_catalogue, source
 from utils.formats import (
+    NBSP,
     counted,
     in_town,
     join_words,
@@ -308,7 +309,7 @@ def parts_sentence(one: Portrait) -> str:
             f" {one.town['name']} de ses villes comparables au-delà du bruit."
         )
     listed = join_words(
-        [f"{part.title.lower()} ({number(part.apart)} sur {number(part.examined)})"
+        [f"{part.title.lower()} ({number(part.apart)}{NBSP}sur{NBSP}{number(part.examined)})"
          for part in one.parts]
     )  # fmt: skip
     return typographic(
