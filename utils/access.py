@@ -24,6 +24,7 @@ from utils import network
 from utils.errors import NetworkError
 from utils.network import Floats, Mode, StreetGraph
 from utils.readers.osm import OsmExtract
+from utils.readers.people import SQUARES_CRS
 
 __all__ = [
     "BPE_KINDS",
@@ -316,8 +317,6 @@ def choose_facilities(*sources: pd.DataFrame, window: shapely.Polygon) -> pd.Dat
 
 # --------------------------------------------------------------------------- inhabitants
 
-_SQUARES_CRS: Final = 3035
-
 
 def people_from_squares(
     squares: pd.DataFrame, homes: pd.DataFrame | None = None, *, epsg: int
@@ -348,7 +347,7 @@ def people_from_squares(
     people = squares[counts].astype("float64").div(shared, axis=0)
     people["imputed"] = squares["imputed"]
     people["square"] = squares.index
-    middle = _reprojected(squares[["x", "y"]].to_numpy(float) + SQUARE_M / 2, _SQUARES_CRS, epsg)
+    middle = _reprojected(squares[["x", "y"]].to_numpy(float) + SQUARE_M / 2, SQUARES_CRS, epsg)
     people["x"], people["y"] = middle.T
     people["in_home"] = False
     if homes is None or homes.empty:
@@ -370,7 +369,7 @@ def people_from_squares(
 
 def _square_of(homes: pd.DataFrame, squares: pd.DataFrame) -> NDArray[np.intp]:
     """Return the line of the square that each home is in, -1 for none."""
-    xy = network.project(homes["lon"].to_numpy(), homes["lat"].to_numpy(), _SQUARES_CRS)
+    xy = network.project(homes["lon"].to_numpy(), homes["lat"].to_numpy(), SQUARES_CRS)
     corner = (np.floor(xy / SQUARE_M) * SQUARE_M).astype("int64")
     index = pd.MultiIndex.from_frame(squares[["x", "y"]].astype("int64"))
     return np.asarray(index.get_indexer(pd.MultiIndex.from_arrays([corner[:, 0], corner[:, 1]])))

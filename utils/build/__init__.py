@@ -36,6 +36,7 @@ __all__ = [
 
 #: Modules whose text decides what the tables hold; their digest is in the manifest.
 _CODE: Final = (
+    "access.py",
     "brands.py",
     "build",
     "care.py",
@@ -44,6 +45,7 @@ _CODE: Final = (
     "communes.py",
     "culture.py",
     "energy.py",
+    "network.py",
     "tables.py",
     "territory.py",
     "readers",
