@@ -19,6 +19,7 @@ from scipy.spatial import KDTree
 __all__ = [
     "AGES",
     "BANDS_M",
+    "INSEE_AGES",
     "KINDS",
     "REACH_KM",
     "accessibility",
@@ -41,14 +42,17 @@ REACH_KM: Final = (0.5, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0)
 
 #: Ages as the book shows them -> the age groups of Insee's squares.
 AGES: Final[Mapping[str, tuple[str, ...]]] = {
-    "moins de 18 ans": ("age_0_3", "age_4_5", "age_6_10", "age_11_17"),
-    "18 à 64 ans": ("age_18_24", "age_25_39", "age_40_54", "age_55_64"),
-    "65 à 79 ans": ("age_65_79",),
-    "80 ans ou plus": ("age_80_plus",),
+    "age_under_18": ("age_0_3", "age_4_5", "age_6_10", "age_11_17"),
+    "age_18_to_64": ("age_18_24", "age_25_39", "age_40_54", "age_55_64"),
+    "age_65_to_79": ("age_65_79",),
+    "age_over_80": ("age_80_plus",),
 }
 
+#: The age groups of Insee, in order.
+INSEE_AGES: Final = tuple(group for groups in AGES.values() for group in groups)
+
 #: Bounds of the straight distances by which detours are told apart, metres.
-BANDS_M: Final = (0, 500, 1_000, 2_000, 20_000)
+BANDS_M: Final = (0, 500, 1_000, 2_000)
 #: Under that, a ratio says where the door is, not how streets turn; metres.
 _NEAREST_M: Final = 50.0
 
@@ -167,7 +171,7 @@ def detours(ways: pd.DataFrame, *, pace_m_min: float) -> pd.DataFrame:
     ----------
     ways : DataFrame
         ``zone``, ``straight_m``, ``way_m`` and ``weight``, one line a home and a service. Ways
-        from nearer than 50 m are left out.
+        of less than 50 m and of more than the last of :data:`BANDS_M` are left out.
     pace_m_min : float
         Metres walked in a minute.
 
@@ -179,7 +183,8 @@ def detours(ways: pd.DataFrame, *, pace_m_min: float) -> pd.DataFrame:
         *other* zones (the median of their medians): ``factor``, ``bias_min`` (mean error) and
         ``error_min`` (mean absolute error), minutes on foot, and ``way_min`` (mean way).
     """
-    kept = ways[(ways["straight_m"] >= _NEAREST_M) & np.isfinite(ways["way_m"])]
+    walked = ways["straight_m"].between(_NEAREST_M, BANDS_M[-1]) & np.isfinite(ways["way_m"])
+    kept = ways[walked]
     kept = kept.assign(ratio=kept["way_m"] / kept["straight_m"])
     bounds = list(BANDS_M)
     labels = [f"{low}-{high}" for low, high in pairwise(bounds)]

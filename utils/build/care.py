@@ -25,9 +25,10 @@ from utils.build.workshop import (
 from utils.readers import people
 from utils.territory import SQUARE_M
 
-__all__ = ["BUILDERS", "METHODS"]
+__all__ = ["BUILDERS", "METHODS", "SQUARE_COLUMNS"]
 
-_INSEE_AGES: Final = tuple(group for groups in care.AGES.values() for group in groups)
+#: Columns of the squares that care needs.
+SQUARE_COLUMNS: Final = ("codes", "x", "y", "imputed", "persons", *care.INSEE_AGES)
 
 
 def _apl(asked: Asked) -> Iterator[pd.DataFrame]:
@@ -41,7 +42,7 @@ def _apl(asked: Asked) -> Iterator[pd.DataFrame]:
 
 
 def _read_squares(path: Path) -> pd.DataFrame:
-    return people.read_carreaux_200m(path, columns=("codes", "x", "y", "persons", *_INSEE_AGES))
+    return people.read_carreaux_200m(path, columns=SQUARE_COLUMNS)
 
 
 def _square_points(shop: Workshop) -> pd.DataFrame:
