@@ -154,9 +154,9 @@ def summary(town: pd.Series) -> str:
             " professions laisse de côté la Corse et Mayotte."
         )
     return typographic(
-        f"{text} Un habitant peut y obtenir en moyenne {number(value, 1)} consultations de"
-        f" généraliste par an (APL {APL_YEAR}), contre {number(near.median(), 1)} dans la ville"
-        " comparable médiane."
+        f"{text} Un habitant peut y obtenir en moyenne {number(value, 1)}"
+        f" {plural(value, 'consultation')} de généraliste par an (APL {APL_YEAR}), contre"
+        f" {number(near.median(), 1)} dans la ville comparable médiane."
     )
 
 
@@ -211,7 +211,9 @@ def accessibility(town: pd.Series) -> Story | None:
     if lines.loc[lines["is_town"], "value"].isna().all():
         return None
     short = {"consultations par an et par habitant": "consultations par an"}
-    lines["label"] = lines["indicator"].map(_label)
+    lines["label"] = (
+        lines["indicator"].map(_label).str.removeprefix("Accessibilité aux ").str.capitalize()
+    )
     units = {name: catalogue[name].unit for name in APL}
     lines["unit"] = [short.get(units[n], "ETP pour 100 000") for n in lines["indicator"]]
     lines["decimals"] = [catalogue[name].decimals for name in lines["indicator"]]
@@ -375,6 +377,8 @@ def age_distances(town: pd.Series) -> Story | None:
     old, every = 100 - doctor.get("age_over_80", np.nan), 100 - doctor["tous"]
     if math.isnan(old):
         title = f"{_place(town)}, personne de 80 ans ou plus dans les carreaux publiés"
+    elif every < 1:
+        title = f"{_place(town)}, presque tous ont un généraliste à moins de {_KM}, à tout âge"
     else:
         words = "autant que" if abs(old - every) < 2 else "plus que" if old > every else "moins que"
         title = (
@@ -825,7 +829,8 @@ def straight_error_sentence(code: str) -> str:
         f"{_place(town)}, à {_FAR_MIN} minutes à pied {_of_together(code)}, les rues donnent"
         f" {percent(within[REFERENCE])} des habitants, la ligne droite"
         f" {percent(within[STRAIGHT])}, et la ligne droite multipliée par {number(factor, 2)}"
-        f" {percent(within[DETOUR])} ; cette dernière se trompe de {_minutes(error)} par habitant en moyenne."
+        f" {percent(within[DETOUR])} ; cette dernière se trompe de {_minutes(error)} par habitant"
+        " en moyenne."
     )
 
 
