@@ -26,6 +26,7 @@ ROOMS = [
     ["access"],
     ["peers"],
     ["tables"],
+    ["fleet"],
     ["build"],
     ["style"],
     ["maps", "charts"],

@@ -27,7 +27,17 @@ from utils.errors import LayoutError
 from utils.readers._parquet import query
 from utils.readers.osm import Box, OsmExtract, read_osm_pieces
 
-__all__ = ["CARE", "TILE_DEG", "Store", "build_store", "open_store", "tile_of", "write_points"]
+__all__ = [
+    "CARE",
+    "TILE_DEG",
+    "Store",
+    "build_store",
+    "described",
+    "open_store",
+    "read_points",
+    "tile_of",
+    "write_points",
+]
 
 #: Side of a tile, degrees: 5.6 km from south to north, and 3.9 km from west to east at 45°.
 TILE_DEG: Final = 0.05
@@ -81,7 +91,7 @@ def build_store(extracts: Sequence[Path], folder: Path) -> Store:
     LayoutError
         An extract is absent or corrupt, or none has any street.
     """
-    made_from = [{"name": path.name, "sha256": _digest(path)} for path in extracts]
+    made_from = [described(path) for path in extracts]
     if (folder / "store.json").is_file():
         store = open_store(folder)
         if store.made_from == made_from:
@@ -103,18 +113,28 @@ def build_store(extracts: Sequence[Path], folder: Path) -> Store:
     shutil.rmtree(runs)
     care = pd.concat(places, ignore_index=True).drop_duplicates(["osm", "kind"])
     write_points(care, staging / "care.parquet")
-    described = {"version": _VERSION, "tile_deg": TILE_DEG, "extracts": made_from, "boxes": boxes}
-    (staging / "store.json").write_text(json.dumps(described, indent=1), encoding="utf-8")
+    content = {"version": _VERSION, "tile_deg": TILE_DEG, "extracts": made_from, "boxes": boxes}
+    (staging / "store.json").write_text(json.dumps(content, indent=1), encoding="utf-8")
     shutil.rmtree(folder, ignore_errors=True)
     staging.rename(folder)
     return open_store(folder)
 
 
-def _digest(path: Path) -> str:
+def described(path: Path) -> dict[str, str]:
+    """Return the name and the SHA-256 of an extract.
+
+    Raises
+    ------
+    LayoutError
+        The file is absent.
+    """
     if not path.is_file():
-        return ""  # its reader says so
+        raise LayoutError(
+            f"L’extrait {path} n’existe pas.",
+            hint="Donnez le chemin d’un extrait régional d’OpenStreetMap (.osm.pbf).",
+        )
     with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+        return {"name": path.name, "sha256": hashlib.file_digest(stream, "sha256").hexdigest()}
 
 
 def _hull(boxes: Iterable[Box], label: str) -> Box:
@@ -233,19 +253,11 @@ class Store:
             nodes=nodes,
             streets=streets,
             segments=segments,
-            places=self.points("care.parquet", box),
+            places=read_points(self.folder / "care.parquet", box),
             buildings=pd.DataFrame({name: pd.Series(dtype="float64") for name in _HOMES}),
             box=self._covered(box),
             cut=0,
         )
-
-    def points(self, name: str, box: Box) -> pd.DataFrame:
-        """Return the places of a file of :func:`write_points` that are in a box."""
-        frame = _read(self.folder / name, ranges=_ranges(box)).to_pandas().drop(columns="tile")
-        west, south, east, north = box
-        inside = frame["lon"].between(west, east) & frame["lat"].between(south, north)
-        kept: pd.DataFrame = frame[inside]
-        return kept.reset_index(drop=True)
 
     def _covered(self, box: Box) -> Box:
         asked = shapely.box(*box)
@@ -284,6 +296,15 @@ def open_store(folder: Path) -> Store:
             hint="Supprimez ce dossier : il sera refait à partir des extraits.",
         )
     return Store(folder, made_from, boxes)
+
+
+def read_points(path: Path, box: Box) -> pd.DataFrame:
+    """Return the places of a file of :func:`write_points` that are in a box (degrees)."""
+    frame = _read(path, ranges=_ranges(box)).to_pandas().drop(columns="tile")
+    west, south, east, north = box
+    inside = frame["lon"].between(west, east) & frame["lat"].between(south, north)
+    kept: pd.DataFrame = frame[inside]
+    return kept.reset_index(drop=True)
 
 
 def _read(
