@@ -184,7 +184,7 @@ def town_line(town: Town, plan: Plan) -> dict[str, Any]:
     if squares.empty:
         raise FleetError(
             f"Aucun carreau de 200 m de l’Insee ne touche {town.name} ({town.code}).",
-            hint="Les carreaux du livre ne couvrent pas l’outre-mer.",
+            hint="Ceux du livre couvrent la métropole et la Corse, pas l’outre-mer.",
         )
     inhabitants = access.people_from_squares(squares, epsg=town.epsg)
     box = window_box(inhabitants[["x", "y"]].to_numpy(dtype=float), town.epsg)
