@@ -118,7 +118,8 @@ def test_one_line_a_town_and_a_failure_is_named(alone: fleet.FleetReport) -> Non
     assert (line["n_doctor"], line["source_doctor"]) == ("1", "osm")
     assert (line["n_nurse"], line["source_nurse"], line["walk_nurse_20"]) == ("", "", "")
     assert float(line["persons"]) == pytest.approx(250)
-    assert 0 < float(line["walk_pharmacy_5"]) < float(line["walk_pharmacy_10"]) == 100
+    shares = [float(line[f"walk_pharmacy_{limit}"]) for limit in (5, 10, 15)]
+    assert 0 < shares[0] < shares[1] < shares[2] == 100
     assert 0 < float(line["imputed_share"]) < 100
 
 
