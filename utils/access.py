@@ -24,9 +24,11 @@ from utils import network
 from utils.errors import NetworkError
 from utils.network import Floats, Mode, StreetGraph
 from utils.readers.osm import OsmExtract
+from utils.readers.people import SQUARES_CRS
 
 __all__ = [
     "BPE_KINDS",
+    "CELL_M",
     "FINESS_KINDS",
     "KINDS",
     "LIMITS_MIN",
@@ -35,8 +37,10 @@ __all__ = [
     "TOGETHER",
     "AccessResult",
     "bpe_facilities",
+    "cells",
     "choose_facilities",
     "coverage",
+    "curves",
     "finess_facilities",
     "osm_facilities",
     "people_from_homes",
@@ -53,6 +57,8 @@ KINDS: Final = (*LOCAL, "hospital")
 TOGETHER: Final = "together"
 #: Minutes at which inhabitants are counted.
 LIMITS_MIN: Final = (5, 10, 15, 20)
+#: Side of a cell of the published tables, metres.
+CELL_M: Final = 100
 #: Side of a square of Insee, metres.
 SQUARE_M: Final = 200
 
@@ -253,6 +259,80 @@ def _shares(points: pd.DataFrame, modes: Sequence[Mode], kinds: Sequence[str]) -
     return pd.DataFrame(lines, columns=["mode", "kind", "minutes", "share", "share_max"])
 
 
+def curves(
+    result: AccessResult, minutes: Sequence[int], ages: Mapping[str, Sequence[str]] | None = None
+) -> pd.DataFrame:
+    """Return the share of the inhabitants within each number of minutes.
+
+    Parameters
+    ----------
+    result : AccessResult
+    minutes : sequence of int
+    ages : mapping, optional
+        Name of an age -> columns of ``result.points`` that add up to it, persons.
+
+    Returns
+    -------
+    DataFrame
+        ``mode``, ``kind``, ``age`` (``tous`` first), ``kmh`` (each speed of
+        :data:`utils.network.SPEED_BAND_KMH` for all inhabitants, the central one by age),
+        ``minutes``, ``share`` (%), ``share_max`` (if care stood everywhere beyond the edge).
+    """
+    points = result.points[result.points["inside"]]
+    groups = {"tous": ["persons"], **{age: list(names) for age, names in (ages or {}).items()}}
+    parts = []
+    for mode in result.graphs:
+        speeds = network.SPEED_BAND_KMH[mode]
+        leave = 60 * points[f"leave_{mode}"].to_numpy()
+        for kind in (*result.placed, TOGETHER):
+            seconds = 60 * points[f"{mode}_{kind}"].to_numpy()
+            if np.isnan(seconds).all():
+                continue
+            for age, names in groups.items():
+                weight = points[names].sum(axis=1).to_numpy(dtype=float)
+                for kmh in speeds if age == "tous" else (speeds[1],):
+                    slower = speeds[1] / kmh
+                    most = np.minimum(seconds, leave)
+                    parts.append(
+                        pd.DataFrame(
+                            {
+                                "mode": mode,
+                                "kind": kind,
+                                "age": age,
+                                "kmh": kmh,
+                                "minutes": list(minutes),
+                                "share": network.reach_shares(slower * seconds, weight, minutes),
+                                "share_max": network.reach_shares(slower * most, weight, minutes),
+                            }
+                        )
+                    )
+    return pd.concat(parts, ignore_index=True)
+
+
+def cells(points: pd.DataFrame, *, sums: Sequence[str], means: Sequence[str]) -> pd.DataFrame:
+    """Gather points in cells of 100 m, for maps and tables: no door is told.
+
+    Parameters
+    ----------
+    points : DataFrame
+        ``x``, ``y`` (metres), ``persons``, and the columns named.
+    sums, means : sequence of str
+        Columns summed, and averaged over the inhabitants (infinite as soon as one is).
+
+    Returns
+    -------
+    DataFrame
+        ``x``, ``y`` (middle of the cell) and these columns.
+    """
+    corner = (points[["x", "y"]] // CELL_M * CELL_M + CELL_M / 2).round().astype("int64")
+    keys = [corner["x"], corner["y"]]
+    people = points["persons"].astype(float)
+    weighted = points[list(means)].mul(people, axis=0).where(people > 0, 0.0)
+    found = points[list(sums)].astype(float).groupby(keys).sum()
+    found = found.join(weighted.groupby(keys).sum().div(people.groupby(keys).sum(), axis=0))
+    return found[found["persons"] > 0].reset_index()
+
+
 # --------------------------------------------------------------------------- facilities
 
 
@@ -316,11 +396,13 @@ def choose_facilities(*sources: pd.DataFrame, window: shapely.Polygon) -> pd.Dat
 
 # --------------------------------------------------------------------------- inhabitants
 
-_SQUARES_CRS: Final = 3035
-
 
 def people_from_squares(
-    squares: pd.DataFrame, homes: pd.DataFrame | None = None, *, epsg: int
+    squares: pd.DataFrame,
+    homes: pd.DataFrame | None = None,
+    *,
+    epsg: int,
+    outline: shapely.Geometry | None = None,
 ) -> pd.DataFrame:
     """Place the inhabitants of squares: in their homes, else at the middle of the square.
 
@@ -335,11 +417,14 @@ def people_from_squares(
         ``lon``, ``lat``, ``floor_m2``: the inhabitants of a square are spread by floor area.
     epsg : int
         Projected CRS of the result.
+    outline : Geometry, optional
+        The commune, in that CRS: homes beyond it receive nobody.
 
     Returns
     -------
     DataFrame
-        ``x``, ``y`` (metres), ``square`` (number of the line), ``imputed``, ``in_home`` (bool),
+        ``x``, ``y`` (metres), ``square`` (number of the line), ``square_x``, ``square_y`` (its
+        middle), ``imputed``, ``in_home`` (bool),
         ``persons`` and the same age groups. The persons of a square are all kept.
     """
     squares = squares.reset_index(drop=True)
@@ -348,21 +433,24 @@ def people_from_squares(
     people = squares[counts].astype("float64").div(shared, axis=0)
     people["imputed"] = squares["imputed"]
     people["square"] = squares.index
-    middle = _reprojected(squares[["x", "y"]].to_numpy(float) + SQUARE_M / 2, _SQUARES_CRS, epsg)
-    people["x"], people["y"] = middle.T
+    middle = _reprojected(squares[["x", "y"]].to_numpy(float) + SQUARE_M / 2, SQUARES_CRS, epsg)
+    people["x"], people["y"] = people["square_x"], people["square_y"] = middle.T
     people["in_home"] = False
     if homes is None or homes.empty:
         return people
+    homes = homes[homes["floor_m2"] > 0]
+    at = network.project(homes["lon"].to_numpy(), homes["lat"].to_numpy(), epsg)
     where = _square_of(homes, squares)
-    placed = homes.assign(square=where)[where >= 0]
-    placed = placed[placed["floor_m2"] > 0]
-    if placed.empty:
+    kept = where >= 0
+    if outline is not None:
+        kept &= shapely.intersects_xy(outline, *at.T)
+    if not kept.any():
         return people
+    placed = homes.assign(square=where)[kept]
     part = placed["floor_m2"] / placed.groupby("square")["floor_m2"].transform("sum")
     spread = people.loc[placed["square"]].reset_index(drop=True)
     spread[counts] = spread[counts].mul(part.to_numpy(), axis=0)
-    xy = network.project(placed["lon"].to_numpy(), placed["lat"].to_numpy(), epsg)
-    spread["x"], spread["y"] = xy.T
+    spread["x"], spread["y"] = at[kept].T
     spread["in_home"] = True
     empty = people[~people["square"].isin(placed["square"])]
     return pd.concat([spread, empty], ignore_index=True)
@@ -370,7 +458,7 @@ def people_from_squares(
 
 def _square_of(homes: pd.DataFrame, squares: pd.DataFrame) -> NDArray[np.intp]:
     """Return the line of the square that each home is in, -1 for none."""
-    xy = network.project(homes["lon"].to_numpy(), homes["lat"].to_numpy(), _SQUARES_CRS)
+    xy = network.project(homes["lon"].to_numpy(), homes["lat"].to_numpy(), SQUARES_CRS)
     corner = (np.floor(xy / SQUARE_M) * SQUARE_M).astype("int64")
     index = pd.MultiIndex.from_frame(squares[["x", "y"]].astype("int64"))
     return np.asarray(index.get_indexer(pd.MultiIndex.from_arrays([corner[:, 0], corner[:, 1]])))

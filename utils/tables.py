@@ -63,7 +63,14 @@ TABLES: Final = DATA / "tables"
 MANIFEST: Final = TABLES / "manifest.json"
 
 #: The files of indicators: a source that cannot be had leaves the other groups fresh.
-INDICATOR_GROUPS: Final = ("territoire", "equipements", "culture", "energie", "soins")
+INDICATOR_GROUPS: Final = (
+    "territoire",
+    "equipements",
+    "culture",
+    "energie",
+    "soins",
+    "distances",
+)
 
 #: Year of the newest municipal population in ``towns``.
 LATEST_POPULATION: Final = 2023
