@@ -169,6 +169,19 @@ def test_what_the_extracts_cover(road: Path, tmp_path: Path) -> None:
     assert store.window(wide).box == pytest.approx((west, south, (west + east) / 2, north))
 
 
+def test_tiles_without_a_street_are_holes(road: Path, tmp_path: Path) -> None:
+    store = tiles.build_store([road], tmp_path / "tiles")
+    west, south, east, north = store.boxes[0]
+    far = (west, south + 0.1, east, north + 0.1)
+    on_the_road = set(store.holes((west, south, east, north)))
+    above = set(store.holes(far))
+    assert above > on_the_road
+    for w, s, e, n in above:
+        inside = store.window((w + 1e-6, s + 1e-6, e - 1e-6, n - 1e-6))
+        assert inside.segments.empty
+        assert (e - w, n - s) == pytest.approx((tiles.TILE_DEG, tiles.TILE_DEG))
+
+
 def test_the_same_extracts_are_cut_once(road: Path, tmp_path: Path) -> None:
     folder = tmp_path / "tiles"
     tiles.build_store([road], folder)
@@ -194,7 +207,7 @@ def test_a_bad_extract_leaves_the_store_as_it_was(road: Path, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
-    "content", ["", "{}", '{"version": 0, "tile_deg": 1, "boxes": [], "extracts": []}']
+    "content", ["", "{}", '{"version": 0, "tile_deg": 1, "boxes": [], "extracts": [], "tiles": []}']
 )
 def test_a_folder_that_is_not_a_store(content: str, tmp_path: Path) -> None:
     (tmp_path / "store.json").write_text(content)

@@ -33,12 +33,13 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+import shapely
 from filelock import FileLock, Timeout
 from joblib import Parallel, delayed
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
-from utils import access, network, tables, tiles
-from utils.errors import FleetError, PvdError
+from utils import access, network, sources, tables, tiles
+from utils.errors import FleetError, PvdError, SourceError
 from utils.formats import NBSP, counted, number
 from utils.network import Mode
 from utils.readers import equipment, people
@@ -91,6 +92,26 @@ class Bases:
     squares: Path
     bpe: Path | None = None
     finess: Path | None = None
+
+    @classmethod
+    def at_hand(cls, fetch: Callable[[str], Path] = sources.fetch) -> Bases:
+        """Get the files of the book (:func:`utils.sources.fetch`); those of care may miss.
+
+        Raises
+        ------
+        SourceError
+            The squares cannot be had.
+        """
+
+        def optional(source: str) -> Path | None:
+            try:
+                return fetch(source)
+            except SourceError:
+                return None
+
+        return cls(
+            fetch("carreaux_200m"), optional("bpe_points_2021"), optional("finess_occitanie")
+        )
 
     def digests(self) -> dict[str, str]:
         """Return the SHA-256 of each file."""
@@ -169,11 +190,13 @@ def town_line(town: Town, plan: Plan) -> dict[str, Any]:
     -------
     dict
         ``code``, ``name``, ``departement``, ``population`` (census); ``persons`` (of the
-        squares, in the window), ``outside``, ``unjoined``, ``imputed_share`` (%); ``nodes``;
-        for each kind ``n_doctor``… (placed within the window) and ``source_doctor``…;
-        ``together`` (the services counted together); ``edge_walk``… (% of inhabitants whose
-        time may be better through what is not in the extracts); ``walk_doctor_15``… (% of
-        inhabitants within 15 minutes) and ``walk_doctor_15_max`` (the most that it may be).
+        squares, in the window), ``outside``, ``unjoined``, ``imputed_share`` (%);
+        ``covered_share`` (% of the window that the extracts cover: not the land without any
+        street), ``nodes``; ``together`` (the services counted together); for each kind
+        ``n_doctor``… (placed within the window) and ``source_doctor``…; ``edge_walk``… (% of
+        inhabitants whose time may be better through what is not in the extracts);
+        ``walk_doctor_15``… (% of inhabitants within 15 minutes) and ``walk_doctor_15_max``
+        (the most that it may be).
 
     Raises
     ------
@@ -188,10 +211,16 @@ def town_line(town: Town, plan: Plan) -> dict[str, Any]:
         )
     inhabitants = access.people_from_squares(squares, epsg=town.epsg)
     box = window_box(inhabitants[["x", "y"]].to_numpy(dtype=float), town.epsg)
-    streets = tiles.open_store(plan.folder / "tuiles").window(box)
+    store = tiles.open_store(plan.folder / "tuiles")
+    streets = store.window(box)
+    window = access.window_of(streets, town.epsg)
+    holes = [_outline(hole, town.epsg) for hole in store.holes(box) if _on_land(hole)]
+    window = shapely.difference(window, shapely.union_all(holes))
     known = _care(plan.folder, box, streets.places, town.epsg)
-    care = access.choose_facilities(*known, window=access.window_of(streets, town.epsg))
-    found = access.town_access(streets, care, inhabitants, epsg=town.epsg, modes=plan.modes)
+    care = access.choose_facilities(*known, window=window)
+    found = access.town_access(
+        streets, care, inhabitants, epsg=town.epsg, modes=plan.modes, window=window
+    )
     points = found.points[found.points["inside"]]
     source = care.drop_duplicates("kind").set_index("kind")["source"].to_dict()
     rows = found.shares[["mode", "kind", "minutes", "share", "share_max"]].to_numpy().tolist()
@@ -204,6 +233,7 @@ def town_line(town: Town, plan: Plan) -> dict[str, Any]:
         "outside": round(found.outside, 1),
         "unjoined": round(found.unjoined, 1),
         "imputed_share": _share(points, "imputed"),
+        "covered_share": round(100 * window.area / _outline(box, town.epsg).area, 1),
         "nodes": len(streets.nodes),
         "together": " ".join(found.together),
         **{f"n_{kind}": count for kind, count in found.placed.items()},
@@ -219,7 +249,7 @@ def town_line(town: Town, plan: Plan) -> dict[str, Any]:
 def columns(modes: Sequence[Mode]) -> list[str]:
     """Return the columns of a line, in their order; empty for a kind that no base places."""
     names = ["code", "name", "departement", "population", "persons", "outside", "unjoined"]
-    names += ["imputed_share", "nodes", "together"]
+    names += ["imputed_share", "covered_share", "nodes", "together"]
     names += [f"{what}_{kind}" for kind in access.KINDS for what in ("n", "source")]
     names += [f"edge_{mode}" for mode in modes]
     names += [
@@ -250,6 +280,26 @@ def window_box(points: network.Floats, epsg: int) -> Box:
     corners = network.unproject([west, east, east, west], [south, south, north, north], epsg)
     (west, south), (east, north) = corners.min(axis=0), corners.max(axis=0)
     return float(west), float(south), float(east), float(north)
+
+
+def _outline(box: Box, epsg: int) -> shapely.Polygon:
+    """Return a box of degrees in metres."""
+    west, south, east, north = box
+    return shapely.Polygon(
+        network.project([west, east, east, west], [south, south, north, north], epsg)
+    )
+
+
+def _on_land(tile: Box) -> bool:
+    """Tell whether the middle of a tile is in a French département."""
+    west, south, east, north = tile
+    middle = shapely.Point((west + east) / 2, (south + north) / 2)
+    return len(_land().query(middle, predicate="within")) > 0
+
+
+@functools.cache
+def _land() -> shapely.STRtree:
+    return shapely.STRtree(tables.load_departements().geometry.to_numpy())
 
 
 def _squares_of(code: str, folder: Path) -> pd.DataFrame:

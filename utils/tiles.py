@@ -113,8 +113,14 @@ def build_store(extracts: Sequence[Path], folder: Path) -> Store:
     shutil.rmtree(runs)
     care = pd.concat(places, ignore_index=True).drop_duplicates(["osm", "kind"])
     write_points(care, staging / "care.parquet")
-    content = {"version": _VERSION, "tile_deg": TILE_DEG, "extracts": made_from, "boxes": boxes}
-    (staging / "store.json").write_text(json.dumps(content, indent=1), encoding="utf-8")
+    content = {
+        "version": _VERSION,
+        "tile_deg": TILE_DEG,
+        "extracts": made_from,
+        "boxes": boxes,
+        "tiles": _tiles(staging / "streets.parquet"),
+    }
+    (staging / "store.json").write_text(json.dumps(content), encoding="utf-8")
     shutil.rmtree(folder, ignore_errors=True)
     staging.rename(folder)
     return open_store(folder)
@@ -173,6 +179,15 @@ def _segment_rows(piece: OsmExtract) -> pa.Table:
     return pa.concat_tables([once, twice])
 
 
+def _tiles(path: Path) -> list[int]:
+    """Return the numbers of the tiles that have a street, a row group at a time."""
+    found: set[int] = set()
+    with pq.ParquetFile(path) as file:
+        for i in range(file.num_row_groups):
+            found |= set(file.read_row_group(i, columns=["tile"])["tile"].unique().to_pylist())
+    return sorted(found)
+
+
 def write_points(points: pd.DataFrame, path: Path) -> None:
     """Write places (``lon``, ``lat``, degrees, and other columns) sorted by tile."""
     tile = tile_of(points["lon"].to_numpy(dtype=float), points["lat"].to_numpy(dtype=float))
@@ -206,19 +221,29 @@ class Store:
         Name and digest of each extract.
     boxes
         What each extract covers: west, south, east, north (degrees).
+    tiles
+        Numbers of the tiles that have a street.
     """
 
     folder: Path
     made_from: list[dict[str, str]]
     boxes: tuple[Box, ...]
+    tiles: NDArray[np.int64]
 
     def covers(self, lon: NDArray[np.float64], lat: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Tell which places are in the box of an extract and in a tile that has a street."""
         inside = np.zeros(len(lon), dtype=bool)
         for west, south, east, north in self.boxes:
             inside |= (west <= lon) & (lon <= east) & (south <= lat) & (lat <= north)
-        tiles = _read(self.folder / "streets.parquet", columns=["tile"])["tile"]
-        return inside & np.isin(tile_of(lon, lat), tiles.unique().to_numpy())
+        return inside & np.isin(tile_of(lon, lat), self.tiles)
+
+    def holes(self, box: Box) -> list[Box]:
+        """Return the tiles that touch a box and have no street: forest, sea, or beyond."""
+        numbers = np.concatenate([np.arange(first, last + 1) for first, last in _ranges(box)])
+        row, column = np.divmod(np.setdiff1d(numbers, self.tiles), _COLUMNS)
+        south, west = row * TILE_DEG - 90, column * TILE_DEG - 180
+        edges = np.column_stack([west, south, west + TILE_DEG, south + TILE_DEG])
+        return [(w, s, e, n) for w, s, e, n in edges.round(7).tolist()]
 
     def window(self, box: Box) -> OsmExtract:
         """Return the streets that have an end in a box, and the care in it.
@@ -281,10 +306,11 @@ def open_store(folder: Path) -> Store:
         There is none, or another version of the project wrote it.
     """
     try:
-        described = json.loads((folder / "store.json").read_text(encoding="utf-8"))
-        known = (described["version"], described["tile_deg"]) == (_VERSION, TILE_DEG)
-        boxes = tuple(tuple(box) for box in described["boxes"])
-        made_from = described["extracts"]
+        content = json.loads((folder / "store.json").read_text(encoding="utf-8"))
+        known = (content["version"], content["tile_deg"]) == (_VERSION, TILE_DEG)
+        boxes = tuple(tuple(box) for box in content["boxes"])
+        made_from = content["extracts"]
+        numbers = np.array(content["tiles"], dtype=np.int64)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise LayoutError(
             f"Le dossier {folder} n’est pas un dossier de tuiles lisible : {error}.",
@@ -295,7 +321,7 @@ def open_store(folder: Path) -> Store:
             f"Les tuiles de {folder} ont été écrites par une autre version du projet.",
             hint="Supprimez ce dossier : il sera refait à partir des extraits.",
         )
-    return Store(folder, made_from, boxes)
+    return Store(folder, made_from, boxes, numbers)
 
 
 def read_points(path: Path, box: Box) -> pd.DataFrame:
