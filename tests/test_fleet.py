@@ -243,6 +243,18 @@ def test_no_town_in_the_extracts(bases: fleet.Bases, tmp_path: Path) -> None:
         fleet.run([sea], bases, tmp_path / "sortie")
 
 
+@pytest.mark.parametrize("text", ["", "car", "walk,car", "walk,walk"])
+def test_unknown_modes(text: str) -> None:
+    assert fleet.read_modes("bike, walk") == ["walk", "bike"]
+    with pytest.raises(FleetError, match="Modes inconnus"):
+        fleet.read_modes(text)
+
+
+def test_no_extract(bases: fleet.Bases, tmp_path: Path) -> None:
+    with pytest.raises(FleetError, match="Aucun extrait"):
+        fleet.run([], bases, tmp_path)
+
+
 def test_a_worker_of_another_version_computes_nothing(alone: fleet.FleetReport) -> None:
     plan = fleet.Plan(alone.results.parent, ("walk",), "autre")
     line = tables.load_towns(pvd=True).query("code == '46127'")

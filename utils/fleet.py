@@ -35,8 +35,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import shapely
 from filelock import FileLock, Timeout
-from joblib import Parallel, delayed
-from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from utils import access, network, sources, tables, tiles
 from utils.errors import FleetError, PvdError, SourceError
@@ -45,7 +43,17 @@ from utils.network import Mode
 from utils.readers import equipment, people
 from utils.readers.osm import Box
 
-__all__ = ["Bases", "FleetReport", "Plan", "Town", "prepare", "run", "town_line"]
+__all__ = [
+    "Bases",
+    "FleetReport",
+    "Plan",
+    "Town",
+    "prepare",
+    "read_modes",
+    "run",
+    "town_line",
+    "window_box",
+]
 
 #: Least side of the window of a town, metres: from its middle, half an hour by bicycle.
 WINDOW_M: Final = 15_000.0
@@ -476,6 +484,8 @@ def run(
         does not answer; a process died. What is done is done: the next run goes on.
     """
     start = time.perf_counter()
+    if not extracts:
+        raise FleetError("Aucun extrait OpenStreetMap n’est donné.", hint=_WHICH)
     folder = folder.resolve()
     with _alone(folder):
         progress("Découpage des extraits et préparation des bases…")
@@ -483,7 +493,7 @@ def run(
         if not towns:
             raise FleetError(
                 "Aucune Petite ville de demain n’est dans ces extraits.",
-                hint="Donnez l’extrait d’une région : --osm corse-latest.osm.pbf.",
+                hint=_WHICH,
             )
         report = FleetReport(folder / "resultats.csv", elsewhere=elsewhere)
         done = folder / "villes"
@@ -506,6 +516,17 @@ def run(
         _gather(towns, plan, report)
     report.seconds = time.perf_counter() - start
     return report
+
+
+def read_modes(text: str) -> list[Mode]:
+    """Return the modes of a text: ``"walk,bike"``."""
+    asked = [word.strip() for word in text.split(",")]
+    known: list[Mode] = [mode for mode in network.SPEED_BAND_KMH if mode in asked]
+    if len(known) != len(asked):
+        raise FleetError(
+            f"Modes inconnus ou répétés : « {text} ».", hint="Donnez walk, bike ou walk,bike."
+        )
+    return known
 
 
 def _told(count: int, total: int, name: str, outcome: Outcome) -> str:
@@ -538,6 +559,10 @@ def _outcomes(towns: Sequence[Town], plan: Plan, jobs: int, scheduler: str) -> I
 
 
 def _in_processes(towns: Sequence[Town], plan: Plan, jobs: int) -> Iterator[Outcome]:
+    # Only here, as Dask below: each takes a part of a second to import.
+    from joblib import Parallel, delayed
+    from joblib.externals.loky.process_executor import TerminatedWorkerError
+
     pool = Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1)
     try:
         yield from pool(delayed(_attempt)(town, plan) for town in towns)
@@ -548,11 +573,11 @@ def _in_processes(towns: Sequence[Town], plan: Plan, jobs: int) -> Iterator[Outc
         ) from error
 
 
+_WHICH: Final = "Donnez l’extrait d’une région, par exemple --osm corse-latest.osm.pbf."
 _GO_ON: Final = "Relancez la même commande : elle reprend où elle en était. Au besoin,"
 
 
 def _on_cluster(towns: Sequence[Town], plan: Plan, address: str) -> Iterator[Outcome]:
-    # Only here: importing Dask takes half a second.
     from distributed import Client, as_completed
     from distributed.comm.core import CommClosedError
     from distributed.scheduler import KilledWorker
