@@ -159,6 +159,7 @@ def town_access(
     epsg: int,
     modes: Sequence[Mode] = ("walk", "bike"),
     elevation: Floats | None = None,
+    window: shapely.Geometry | None = None,
 ) -> AccessResult:
     """Return the minutes of each point of population to each kind of care.
 
@@ -176,13 +177,15 @@ def town_access(
     modes : sequence of {"walk", "bike"}
     elevation : array, optional
         Metres above the sea of each node of ``streets``.
+    window : Polygon or MultiPolygon, optional
+        What the extract covers, metres, when it is not all its box.
 
     Raises
     ------
     NetworkError
         No street, nobody in the window, or no facility near a street.
     """
-    window = window_of(streets, epsg)
+    window = window_of(streets, epsg) if window is None else window
     inside = _inside(window, people)
     weight = people["persons"].to_numpy(dtype=float)
     if not weight[inside].sum() > 0:

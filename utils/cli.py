@@ -10,9 +10,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from utils import __version__, book, build, doctor, sitecheck, sources, tables
+from utils import __version__, book, build, doctor, fleet, sitecheck, sources, tables
 from utils.catalogue import load_sources
-from utils.errors import BookError, PvdError
+from utils.errors import BookError, FleetError, PvdError
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -66,6 +66,48 @@ def town(query: Annotated[str, typer.Argument(help="Nom ou code Insee.")]) -> No
     """Trouver une petite ville par son nom ou son code."""
     line = tables.load_town(query)
     out.print(f"{line['name']} ({line['code']}), {line['departement_name']}", highlight=False)
+
+
+@app.command("access")
+def access_to_care(
+    every: Annotated[
+        bool, typer.Option("--all", help="Toutes les Petites villes de demain des extraits.")
+    ] = False,
+    osm: Annotated[
+        list[Path] | None,
+        typer.Option("--osm", help="Extrait OpenStreetMap (.osm.pbf) ; option répétable."),
+    ] = None,
+    modes: Annotated[str, typer.Option(help="À pied, à vélo : walk, bike ou walk,bike.")] = (
+        "walk,bike"
+    ),
+    jobs: Annotated[int, typer.Option(min=1, help="Processus sur cette machine.")] = 1,
+    scheduler: Annotated[
+        str, typer.Option(help="Adresse d’un planificateur Dask, par exemple tcp://hôte:8786.")
+    ] = "",
+    output: Annotated[
+        Path | None, typer.Option(help="Dossier des résultats ; le même reprend le calcul.")
+    ] = None,
+) -> None:
+    """Calculer l’accès aux soins, à pied et à vélo, de toutes les villes d’extraits."""
+    if not every:
+        raise FleetError(
+            "Dites pour quelles villes : --all, toutes celles des extraits.",
+            hint="Exemple : pvd access --all --osm corse-latest.osm.pbf",
+        )
+    report = fleet.run(
+        osm or [],
+        fleet.Bases.at_hand(),
+        output or sources.cache_folder() / "acces",
+        modes=fleet.read_modes(modes),
+        jobs=jobs,
+        scheduler=scheduler,
+        progress=lambda said: err.print(said, highlight=False, markup=False, soft_wrap=True),
+    )
+    out.print(report.sentence(), highlight=False, markup=False, soft_wrap=True)
+    for code, reason in report.failed.items():
+        err.print(f"{code} : {reason}", style="red", markup=False, soft_wrap=True)
+    if not report.ok:
+        raise typer.Exit(2)
 
 
 @app.command("book")
