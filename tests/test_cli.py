@@ -74,8 +74,8 @@ def test_doctor_says_what_is_missing() -> None:
 def test_the_access_of_a_town_is_told_with_its_sources_and_its_edge(mirror: Path) -> None:
     done = pvd("access", "01306", PVD_MIRROR=str(mirror), PVD_OFFLINE="1")
     assert done.returncode == 0
-    assert "4 médecins généralistes (BPE)" in done.stdout
-    assert "1 pharmacie (OpenStreetMap)" in done.stdout
+    assert "4\u00a0médecins généralistes (BPE)" in done.stdout
+    assert "1\u00a0pharmacie (OpenStreetMap)" in done.stdout
     assert "en carreau imputé" in done.stdout
     assert "bord de l’extrait" in done.stdout
 
@@ -108,7 +108,7 @@ def test_without_squares_the_homes_are_weighted_by_their_floor(
     )  # fmt: skip
     assert done.returncode == 0
     assert "selon leur surface" in done.stdout
-    assert "594 habitants" in done.stdout  # all those of the census
+    assert "1\u202f594\u00a0habitants" in done.stdout  # all those of the census
     assert "OpenStreetMap" in done.stdout
     assert "BPE)" not in done.stdout
 
