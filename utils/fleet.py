@@ -12,7 +12,8 @@ The folder of a run::
     bases/              squares of inhabitants, located BPE, FINESS, sorted for windows
     villes/01306.json   one file a town, complete or absent
     resultats.csv       one line a town
-    journal.csv         seconds and memory of each computation, in the order of their ends
+    journal.csv         town, status, seconds, processor seconds and peak memory (MiB) of each
+                        computation, in the order of their ends
 """
 
 from __future__ import annotations
@@ -138,13 +139,17 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a town: its line, or why there is none; seconds, peak memory (MiB)."""
+    """What became of a town: its line, or why there is none, and what it took.
+
+    ``seconds`` of the clock, ``cpu_s`` of the processor, ``peak_mib`` of the worker so far.
+    """
 
     code: str
     line: dict[str, Any] | None
     reason: str
-    seconds: float
-    peak_mib: float
+    seconds: float = math.nan
+    cpu_s: float = math.nan
+    peak_mib: float = math.nan
 
 
 @dataclass(slots=True)
@@ -330,7 +335,7 @@ def _care(folder: Path, box: Box, places: pd.DataFrame, epsg: int) -> list[pd.Da
 
 def _attempt(town: Town, plan: Plan) -> Outcome:
     """Compute a town, whatever its data: a failure has its reason."""
-    start = time.perf_counter()
+    start, start_cpu = time.perf_counter(), time.process_time()
     line, reason = None, ""
     try:
         if plan.code != code_digest():
@@ -341,7 +346,8 @@ def _attempt(town: Town, plan: Plan) -> Outcome:
         line = town_line(town, plan)
     except _FAULTS as error:
         reason = str(error) if isinstance(error, PvdError) else f"{type(error).__name__} : {error}"
-    return Outcome(town.code, line, reason, time.perf_counter() - start, _peak_mib())
+    seconds, cpu_s = time.perf_counter() - start, time.process_time() - start_cpu
+    return Outcome(town.code, line, reason, seconds, cpu_s, _peak_mib())
 
 
 def _peak_mib() -> float:
@@ -509,8 +515,9 @@ def run(
                 else:
                     tables.write_json(outcome.line, done / f"{outcome.code}.json")
                     report.done.append(outcome.code)
-                cost = f"{outcome.seconds:.3f}", f"{outcome.peak_mib:.0f}"
-                journal.writerow([outcome.code, "failed" if outcome.reason else "ok", *cost])
+                cost = (outcome.seconds, outcome.cpu_s, outcome.peak_mib)
+                status = "failed" if outcome.reason else "ok"
+                journal.writerow([outcome.code, status, *(f"{value:.3f}" for value in cost)])
                 stream.flush()
                 progress(_told(count, len(waiting), names[outcome.code], outcome))
         _gather(towns, plan, report)
@@ -609,7 +616,7 @@ def _on_cluster(towns: Sequence[Town], plan: Plan, address: str) -> Iterator[Out
                     reason = (
                         "Les ouvriers qui calculaient cette ville sont morts l’un après l’autre."
                     )
-                    yield Outcome(futures[future], None, reason, math.nan, math.nan)
+                    yield Outcome(futures[future], None, reason)
         except (CancelledError, CommClosedError, OSError) as error:
             raise FleetError(
                 f"La liaison avec le planificateur {address} est rompue : {error}.",
