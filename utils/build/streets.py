@@ -54,6 +54,8 @@ TESTED_MIN: Final = 10
 _STEP_M, _TOLERANCE_M = 25.0, 8.0
 #: What the maps show around the commune, metres.
 _AROUND_M: Final = 300.0
+#: How far from a street an outline of time is drawn, metres.
+_BESIDE_M: Final = 100.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,9 +175,11 @@ def build_drawings(shop: Workshop) -> gpd.GeoDataFrame:
 
 def _drawing(town: _Town) -> pd.DataFrame:
     frame = town.outline.buffer(_AROUND_M).envelope.intersection(town.result.window)
+    roads = _street_lines(town.streets, frame)
+    beside = shapely.intersection(shapely.buffer(roads, _BESIDE_M), frame)
     lines = [
         {"layer": "limite", "geometry": town.outline.simplify(_TOLERANCE_M)},
-        {"layer": "rues", "geometry": _street_lines(town.streets, frame)},
+        {"layer": "rues", "geometry": roads},
     ]
     doors = town.facilities[["x", "y"]].to_numpy(float)
     kinds = town.facilities["kind"].tolist()
@@ -191,14 +195,14 @@ def _drawing(town: _Town) -> pd.DataFrame:
         for kind in DRAWN:
             drawn = network.isochrones(rasters[kind], OUTLINES_MIN)
             for minutes, shape in zip(drawn["minutes"], drawn["geometry"], strict=True):
-                simple = shapely.make_valid(shapely.simplify(shape, _TOLERANCE_M))
+                near = shapely.intersection(shapely.make_valid(shape), beside)
                 lines.append(
                     {
                         "layer": "isochrone",
                         "mode": mode,
                         "kind": kind,
                         "minutes": minutes,
-                        "geometry": shapely.intersection(simple, frame),
+                        "geometry": shapely.make_valid(shapely.simplify(near, _TOLERANCE_M)),
                     }
                 )
     return pd.DataFrame(lines).fillna({"mode": "", "kind": "", "minutes": 0})
@@ -252,6 +256,9 @@ def _variants(shop: Workshop, code: str) -> pd.DataFrame:
         speed = shares["mode"].map({m: v[position] for m, v in network.SPEED_BAND_KMH.items()})
         found[name] = shares[shares["kmh"] == speed].set_index(["mode", "kind"])["share"]
     found["à vol d’oiseau"] = _straight_shares(town)
+    whole = build_detours(shop)
+    median = float(whole.loc[whole["band"] == "toutes", "median"].median())
+    found["à vol d’oiseau, multiplié par le détour médian"] = _straight_shares(town, median)
     frame = pd.concat(found, names=["variant"]).rename("share").reset_index()
     drawn: pd.DataFrame = frame[frame["kind"].isin(DRAWN)]
     return drawn
@@ -263,8 +270,8 @@ def _at_tested(result: AccessResult, column: str = "share") -> pd.Series:
     return tested
 
 
-def _straight_shares(town: _Town) -> pd.Series:
-    """Return the shares that straight lines at the central speed would give."""
+def _straight_shares(town: _Town, detour: float = 1.0) -> pd.Series:
+    """Return the shares that straight lines, times a detour, would give at the central speed."""
     points = town.result.points
     at, weight = points[["x", "y"]].to_numpy(float), points["persons"].to_numpy(float)
     metres: dict[str, Floats] = {}
@@ -276,12 +283,20 @@ def _straight_shares(town: _Town) -> pd.Series:
     for mode in town.result.graphs:
         pace = network.SPEED_BAND_KMH[mode][1] / 3.6
         for kind in DRAWN:
-            (shares[mode, kind],) = network.reach_shares(metres[kind] / pace, weight, [TESTED_MIN])
+            (shares[mode, kind],) = network.reach_shares(
+                detour * metres[kind] / pace, weight, [TESTED_MIN]
+            )
     return pd.Series(shares).rename_axis(["mode", "kind"])
 
 
 def build_detours(shop: Workshop) -> pd.DataFrame:
     """Build ``osm_detours``: how much longer the way is, on each real network."""
+    for source, _ in _NETWORKS.values():
+        shop.path(source)
+    return shop.once("détours", lambda: _detours(shop))
+
+
+def _detours(shop: Workshop) -> pd.DataFrame:
     parts = []
     for zone, (source, epsg) in _NETWORKS.items():
         streets = _streets(shop, source)
