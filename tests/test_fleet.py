@@ -121,6 +121,8 @@ def test_one_line_a_town_and_a_failure_is_named(alone: fleet.FleetReport) -> Non
     shares = [float(line[f"walk_pharmacy_{limit}"]) for limit in (5, 10, 15)]
     assert 0 < shares[0] < shares[1] < shares[2] == 100
     assert 0 < float(line["imputed_share"]) < 100
+    # One to four tiles have streets, of about sixteen: the rest is land without any.
+    assert 5 < float(line["covered_share"]) < 50
 
 
 def test_a_line_is_that_of_the_whole_extract(
@@ -140,6 +142,23 @@ def test_a_line_is_that_of_the_whole_extract(
         assert float(line[f"{mode}_{kind}_{limit}"]) == pytest.approx(share, abs=1e-3)
         assert share <= float(line[f"{mode}_{kind}_{limit}_max"]) <= 100
         assert most >= share
+
+
+def test_a_town_that_the_extracts_cut_has_no_line(
+    region: Path, bases: fleet.Bases, tmp_path: Path
+) -> None:
+    """Half of its inhabitants live where no street of the extract is."""
+    squares = pd.read_parquet(bases.squares)
+    moved = squares[squares["lcog_geo"] == "46127"].copy()
+    moved["idcar_200m"] = moved["idcar_200m"].str.replace(
+        r"E(\d+)$", lambda found: f"E{int(found[1]) + 12_000}", regex=True
+    )
+    path = tmp_path / "carreaux.parquet"
+    pd.concat([squares, moved]).to_parquet(path)
+    report = fleet.run([region], fleet.Bases(path), tmp_path / "sortie")
+    assert set(report.failed) == {"46127", NOBODY}
+    assert "coupent Gourdon" in report.failed["46127"]
+    assert "50" in report.failed["46127"]
 
 
 def test_several_processes_find_the_same(

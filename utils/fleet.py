@@ -39,7 +39,7 @@ from filelock import FileLock, Timeout
 
 from utils import access, network, sources, tables, tiles
 from utils.errors import FleetError, PvdError, SourceError
-from utils.formats import NBSP, counted, number
+from utils.formats import NBSP, counted, number, percent
 from utils.network import Mode
 from utils.readers import equipment, people
 from utils.readers.osm import Box
@@ -112,14 +112,18 @@ class Bases:
             The squares cannot be had.
         """
 
-        def optional(source: str) -> Path | None:
-            try:
-                return fetch(source)
-            except SourceError:
-                return None
+        def first(*names: str) -> Path | None:
+            for name in names:
+                try:
+                    return fetch(name)
+                except SourceError:
+                    continue
+            return None
 
         return cls(
-            fetch("carreaux_200m"), optional("bpe_points_2021"), optional("finess_occitanie")
+            fetch("carreaux_200m"),
+            first("bpe_points_2021", "bpe_geolocalisee"),
+            first("finess_occitanie", "finess_national"),
         )
 
     def digests(self) -> dict[str, str]:
@@ -214,7 +218,7 @@ def town_line(town: Town, plan: Plan) -> dict[str, Any]:
     Raises
     ------
     PvdError
-        Nobody, no street or no care is known there.
+        Nobody, no street or no care is known there, or the extracts cut the town.
     """
     squares = _squares_of(town.code, plan.folder)
     if squares.empty:
@@ -234,6 +238,13 @@ def town_line(town: Town, plan: Plan) -> dict[str, Any]:
     found = access.town_access(
         streets, care, inhabitants, epsg=town.epsg, modes=plan.modes, window=window
     )
+    covered = 100 * found.persons / (found.persons + found.outside)
+    if covered < access.SMALLEST_COVERAGE:
+        raise FleetError(
+            f"Les extraits coupent {town.name} : {percent(covered)} seulement de ses habitants"
+            " y vivent.",
+            hint="Ajoutez l’extrait de la région voisine (--osm se répète).",
+        )
     points = found.points[found.points["inside"]]
     source = care.drop_duplicates("kind").set_index("kind")["source"].to_dict()
     rows = found.shares[["mode", "kind", "minutes", "share", "share_max"]].to_numpy().tolist()
