@@ -161,6 +161,23 @@ def test_a_town_that_the_extracts_cut_has_no_line(
     assert "50" in report.failed["46127"]
 
 
+def test_a_town_cut_from_the_largest_network_has_no_line(
+    region: Path, bases: fleet.Bases, tmp_path: Path
+) -> None:
+    """An island: a longer road, on the other shore, would be the network kept."""
+    x, y = middle("46127")
+    far = [(x + 6_000 - ORIGIN[0], y - ORIGIN[1] + 4_000 * (-1) ** i + 9 * i) for i in range(40)]
+    shore = write_osm(
+        tmp_path / "rive.osm",
+        {1 + i: place for i, place in enumerate(far)},
+        {1: (list(range(1, 41)), {"highway": "track"})},
+        node_tags={20: {"amenity": "pharmacy"}},
+    )
+    report = fleet.run([region, shore], bases, tmp_path / "sortie")
+    assert set(report.failed) == {"46127", NOBODY}
+    assert "moitié des habitants de Gourdon" in report.failed["46127"]
+
+
 def test_several_processes_find_the_same(
     alone: fleet.FleetReport, region: Path, bases: fleet.Bases, tmp_path: Path
 ) -> None:

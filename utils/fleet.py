@@ -218,7 +218,7 @@ def town_line(town: Town, plan: Plan) -> dict[str, Any]:
     Raises
     ------
     PvdError
-        Nobody, no street or no care is known there, or the extracts cut the town.
+        Nobody, no street or no care is known there, or the extracts cut the town or its streets.
     """
     squares = _squares_of(town.code, plan.folder)
     if squares.empty:
@@ -244,6 +244,13 @@ def town_line(town: Town, plan: Plan) -> dict[str, Any]:
             f"Les extraits coupent {town.name} : {percent(covered)} seulement de ses habitants"
             " y vivent.",
             hint="Ajoutez l’extrait de la région voisine (--osm se répète).",
+        )
+    if found.unjoined > found.persons / 2:
+        raise FleetError(
+            f"Plus de la moitié des habitants de {town.name} sont à plus de"
+            f" {number(network.MAX_OFFSET_M)} m des rues retenues.",
+            hint="Le réseau de la ville est coupé du plus grand de sa fenêtre (île, extrait"
+            " incomplet) : ses temps seraient faux.",
         )
     points = found.points[found.points["inside"]]
     source = care.drop_duplicates("kind").set_index("kind")["source"].to_dict()

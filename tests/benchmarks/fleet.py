@@ -2,10 +2,12 @@
 
 Two series. Corsica: its twelve PVD on its real roads; a car network, for scale, not to be
 published as walking times. Then real networks of pedestrians, Liechtenstein's and Monaco's in
-turn, copied around real PVD far from each other, with the inhabitants and the care of those:
-the streets are not theirs, the work is. In series at each size; at the smallest, by two
-processes and by a Dask cluster of two workers; at the largest, by two processes that are killed
-at 40 % then resumed, and by a cluster that loses a worker. All must give the same bytes.
+turn, copied around real PVD far from each other, with inhabitants drawn on these streets and
+the care of the real towns: nothing there is true of a town, the work is that of a town.
+
+In series at each size; at the smallest, by two processes and by a Dask cluster of two workers;
+at the largest, by two processes that are killed at 40 % then resumed, and by a cluster that
+loses a worker. All must give the same bytes.
 
 Written to ``artefacts/mesures_flotte.csv`` and printed. Machines are noisy: read the seconds of
 processor, which others do not take, and ratios.
@@ -119,16 +121,48 @@ def write_copies(networks: list[Network], towns: pd.DataFrame, path: Path) -> in
     return total
 
 
+#: Streets near a town where its inhabitants are drawn, and squares at most.
+NEAREST, SQUARES = 3_000, 300
+
 RUN = (
     "import sys; from pathlib import Path; from utils import fleet;"
-    "report = fleet.run([Path(sys.argv[1])], fleet.Bases.at_hand(), Path(sys.argv[2]),"
-    " jobs=int(sys.argv[3])); print(report.sentence())"
+    "extract, folder, *bases = map(Path, sys.argv[2:]);"
+    "report = fleet.run([extract], fleet.Bases(*bases), folder, jobs=int(sys.argv[1]));"
+    "print(report.sentence())"
 )
 
 
-def program(extract: Path, folder: Path, jobs: int) -> list[str]:
+def draw_inhabitants(networks: list[Network], towns: pd.DataFrame, path: Path) -> None:
+    """Write squares of Insee's layout on the copied streets, for every PVD near a copy."""
+    everyone = tables.load_towns(pvd=True)
+    everyone = everyone[everyone["epsg"] == 2154]
+    rows = []
+    chance = np.random.default_rng(0)
+    for rank, (lon, lat) in enumerate(zip(towns["lon"], towns["lat"], strict=True)):
+        source = networks[rank % len(networks)]
+        stretch = math.cos(math.radians(source.middle_lat)) / math.cos(math.radians(lat))
+        nodes = network.project(lon + source.lon * stretch, lat + source.lat, 3035)
+        near = everyone[
+            (everyone["lon"] - lon).abs().lt(0.3) & (everyone["lat"] - lat).abs().lt(0.2)
+        ]
+        places = network.project(near["lon"].to_numpy(), near["lat"].to_numpy(), 3035)
+        for code, place in zip(near["code"], places, strict=True):
+            order = np.argsort(np.hypot(*(nodes - place).T))[:NEAREST]
+            chosen = nodes[chance.permutation(order)[:SQUARES]]
+            corners = np.unique(chosen // 200 * 200, axis=0).astype(int)
+            names = [f"CRS3035RES200mN{y}E{x}" for x, y in corners.tolist()]
+            rows += [(name, code, 0, 10.0) for name in names]
+    columns = ["idcar_200m", "lcog_geo", "i_est_200", "ind"]
+    pd.DataFrame(rows, columns=columns).drop_duplicates("idcar_200m").to_parquet(path)
+
+
+def files(bases: fleet.Bases) -> list[str]:
+    return [str(path) for path in (bases.squares, bases.bpe, bases.finess)]
+
+
+def program(extract: Path, bases: fleet.Bases, folder: Path, jobs: int) -> list[str]:
     """Return the command of a run: what ``pvd access --all`` does."""
-    return [sys.executable, "-c", RUN, str(extract), str(folder), str(jobs)]
+    return [sys.executable, "-c", RUN, str(jobs), str(extract), str(folder), *files(bases)]
 
 
 def timed(work: Callable[[], Any]) -> float:
@@ -144,16 +178,17 @@ def run(command: list[str], log: Path) -> float:
     return seconds
 
 
-def prepared(extract: Path, folder: Path, log: Path) -> tuple[float, float]:
+def prepared(extract: Path, bases: fleet.Bases, folder: Path, log: Path) -> tuple[float, float]:
     """Prepare a folder in a process of its own; return seconds and peak memory (MiB)."""
     text = (
         "import sys; from pathlib import Path; from utils import fleet;"
-        "fleet.prepare([Path(sys.argv[1])], fleet.Bases.at_hand(), Path(sys.argv[2]),"
-        " modes=['walk', 'bike']); print(fleet._peak_mib())"
+        "extract, folder, *bases = map(Path, sys.argv[1:]);"
+        "fleet.prepare([extract], fleet.Bases(*bases), folder, modes=['walk', 'bike']);"
+        "print(fleet._peak_mib())"
     )
     start = time.perf_counter()
     done = subprocess.run(
-        [sys.executable, "-c", text, str(extract), str(folder)],
+        [sys.executable, "-c", text, str(extract), str(folder), *files(bases)],
         cwd=ROOT, capture_output=True, text=True, check=True,
     )  # fmt: skip
     log.write_text(done.stderr, encoding="utf-8")
@@ -165,7 +200,9 @@ def journal(folder: Path) -> pd.DataFrame:
     return pd.read_csv(folder / "journal.csv", names=names, dtype={"code": str})
 
 
-def by_cluster(extract: Path, folder: Path, *, victim_after: int | None = None) -> float:
+def by_cluster(
+    extract: Path, bases: fleet.Bases, folder: Path, *, victim_after: int | None = None
+) -> float:
     """Run on a cluster of two workers of this machine, one of which may be killed on the way."""
     with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
         with Client(cluster) as client:
@@ -180,7 +217,7 @@ def by_cluster(extract: Path, folder: Path, *, victim_after: int | None = None) 
         return timed(
             lambda: fleet.run(
                 [extract],
-                fleet.Bases.at_hand(),
+                bases,
                 folder,
                 scheduler=cluster.scheduler_address,
                 progress=progress,
@@ -188,9 +225,11 @@ def by_cluster(extract: Path, folder: Path, *, victim_after: int | None = None) 
         )
 
 
-def killed_and_resumed(extract: Path, folder: Path, share: float, towns: int) -> tuple[int, float]:
+def killed_and_resumed(
+    extract: Path, bases: fleet.Bases, folder: Path, share: float, towns: int
+) -> tuple[int, float]:
     """Kill a run of two processes on the way, then resume; return towns kept, and seconds."""
-    command = program(extract, folder, 2)
+    command = program(extract, bases, folder, 2)
     process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL, start_new_session=True)
     done = folder / "villes"
     while process.poll() is None and len(list(done.glob("[0-9]*.json"))) < share * towns:
@@ -202,11 +241,11 @@ def killed_and_resumed(extract: Path, folder: Path, share: float, towns: int) ->
 
 
 def series(
-    name: str, extract: Path, nodes: int, scratch: Path, ways: tuple[str, ...]
+    name: str, extract: Path, bases: fleet.Bases, nodes: int, scratch: Path, ways: tuple[str, ...]
 ) -> list[dict[str, Any]]:
     """Measure one extract in some ways, the first in series."""
     ready = scratch / "pret"
-    seconds, peak = prepared(extract, ready, scratch / "preparation.log")
+    seconds, peak = prepared(extract, bases, ready, scratch / "preparation.log")
     print(f"{name:8} préparation : {seconds:.1f} s, pic {peak:.0f} Mio", flush=True)
     base = {"reseau": name, "noeuds": nodes}
     base |= {"preparation_s": round(seconds, 1), "preparation_mio": round(peak)}
@@ -215,15 +254,15 @@ def series(
     for way in ways:
         folder, kept = shutil.copytree(ready, scratch / "calcul"), 0
         if way == "en série":
-            total = run(program(extract, folder, 1), scratch / "calcul.log")
+            total = run(program(extract, bases, folder, 1), scratch / "calcul.log")
         elif way == "deux processus":
-            total = run(program(extract, folder, 2), scratch / "calcul.log")
+            total = run(program(extract, bases, folder, 2), scratch / "calcul.log")
         elif way == "Dask":
-            total = by_cluster(extract, folder)
+            total = by_cluster(extract, bases, folder)
         elif way == "tuée, reprise":
-            kept, total = killed_and_resumed(extract, folder, 0.4, rows[0]["villes"])
+            kept, total = killed_and_resumed(extract, bases, folder, 0.4, rows[0]["villes"])
         else:  # a worker is killed
-            total = by_cluster(extract, folder, victim_after=rows[0]["villes"] // 3)
+            total = by_cluster(extract, bases, folder, victim_after=rows[0]["villes"] // 3)
         costs, content = journal(folder), (folder / "resultats.csv").read_bytes()
         first = first or content
         lines = pd.read_csv(folder / "resultats.csv", usecols=["code", "status", "nodes"])
@@ -284,7 +323,8 @@ def main() -> None:
     try:
         corsica = mirror / "osm" / "corse-routes-2021.osm.pbf"
         roads = read_network(corsica)
-        rows = series("Corse", corsica, len(roads.ids), scratch, ("en série",))
+        bases = fleet.Bases.at_hand()
+        rows = series("Corse", corsica, bases, len(roads.ids), scratch, ("en série",))
         networks = [read_network(mirror / "osm" / f"{name}.osm.pbf") for name in COPIED]
         towns = chosen_towns(max(sizes))
         ways = {size: ["en série"] for size in sizes}
@@ -293,7 +333,9 @@ def main() -> None:
         for size in sizes:
             extract = scratch / f"copies-{size}.osm.pbf"
             nodes = write_copies(networks, towns.head(size), extract)
-            rows += series("copies", extract, nodes, scratch, tuple(ways[size]))
+            drawn = fleet.Bases(scratch / f"carreaux-{size}.parquet", bases.bpe, bases.finess)
+            draw_inhabitants(networks, towns.head(size), drawn.squares)
+            rows += series("copies", extract, drawn, nodes, scratch, tuple(ways[size]))
             extract.unlink()
     finally:
         shutil.rmtree(scratch)
