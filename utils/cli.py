@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -11,8 +12,9 @@ from rich.console import Console
 from rich.table import Table
 
 from utils import __version__, book, build, doctor, fleet, sitecheck, sources, tables
+from utils.build import one_town
 from utils.catalogue import load_sources
-from utils.errors import BookError, FleetError, PvdError
+from utils.errors import BookError, FleetError, NetworkError, PvdError
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -70,6 +72,9 @@ def town(query: Annotated[str, typer.Argument(help="Nom ou code Insee.")]) -> No
 
 @app.command("access")
 def access_to_care(
+    query: Annotated[
+        str | None, typer.Argument(metavar="VILLE", help="Nom ou code Insee d’une ville.")
+    ] = None,
     every: Annotated[
         bool, typer.Option("--all", help="Toutes les Petites villes de demain des extraits.")
     ] = False,
@@ -87,13 +92,19 @@ def access_to_care(
     output: Annotated[
         Path | None, typer.Option(help="Dossier des résultats ; le même reprend le calcul.")
     ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Le résultat d’une ville en JSON.")
+    ] = False,
 ) -> None:
-    """Calculer l’accès aux soins, à pied et à vélo, de toutes les villes d’extraits."""
-    if not every:
+    """Calculer l’accès aux soins, à pied et à vélo, d’une ville ou de toutes celles d’extraits."""
+    if every == (query is not None):
         raise FleetError(
-            "Dites pour quelles villes : --all, toutes celles des extraits.",
-            hint="Exemple : pvd access --all --osm corse-latest.osm.pbf",
+            "Dites pour quelles villes : une, ou --all, toutes celles des extraits.",
+            hint="Exemples : pvd access 01306 ; pvd access --all --osm corse-latest.osm.pbf",
         )
+    if query is not None:
+        _access_of_one(query, osm or [], modes, as_json=as_json)
+        return
     report = fleet.run(
         osm or [],
         fleet.Bases.at_hand(),
@@ -108,6 +119,31 @@ def access_to_care(
         err.print(f"{code} : {reason}", style="red", markup=False, soft_wrap=True)
     if not report.ok:
         raise typer.Exit(2)
+
+
+def _access_of_one(query: str, osm: list[Path], modes: str, *, as_json: bool) -> None:
+    """Print the access of one town, as sentences and a table, or as JSON."""
+    if len(osm) > 1:
+        raise NetworkError(
+            "Une ville se calcule sur un seul extrait OpenStreetMap.",
+            hint="Réunissez-les d’abord, par exemple avec « osmium merge ».",
+        )
+    found = one_town.measure(
+        tables.load_town(query),
+        osm=osm[0] if osm else None,
+        fetch=sources.fetch,
+        modes=fleet.read_modes(modes),
+    )
+    if as_json:
+        out.print_json(json.dumps(found.as_dict(), ensure_ascii=False, allow_nan=False))
+        return
+    for sentence in found.sentences():
+        out.print(sentence, highlight=False, soft_wrap=True, markup=False)
+    shares = found.shares()
+    table = Table(*shares.columns)
+    for row in shares.itertuples(index=False):
+        table.add_row(*map(str, row))
+    out.print(table)
 
 
 @app.command("book")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import geopandas as gpd
 import pandas as pd
@@ -17,7 +18,7 @@ from utils.build.streets import EXTRACTS
 from utils.catalogue import load_sources
 from utils.communes import local_epsg
 from utils.errors import NetworkError, SourceError
-from utils.formats import counted, in_town, join_words, of_town, percent
+from utils.formats import counted, in_town, join_words, number, of_town, percent, typographic
 from utils.network import Mode
 from utils.readers.equipment import read_bpe_points, read_finess
 from utils.readers.osm import OsmExtract, read_osm
@@ -29,6 +30,20 @@ __all__ = ["TownAccess", "measure"]
 #: Sources of located care, the best first; the first that can be had is read.
 _BPE: Final = ("bpe_points_2021", "bpe_geolocalisee")
 _FINESS: Final = ("finess_occitanie", "finess_national")
+
+#: Kinds, modes and sources as they are written.
+KIND_NAMES: Final = {
+    "doctor": "médecin généraliste",
+    "pharmacy": "pharmacie",
+    "nurse": "infirmier",
+    "physiotherapist": "kinésithérapeute",
+    "dentist": "dentiste",
+    "hospital": "hôpital",
+    access.TOGETHER: "ensemble",
+}
+_PLURALS: Final = {"doctor": "médecins généralistes", "hospital": "hôpitaux"}
+MODE_NAMES: Final = {"walk": "À pied", "bike": "À vélo"}
+SOURCE_NAMES: Final = {"bpe": "BPE", "finess": "FINESS", "osm": "OpenStreetMap"}
 
 Fetch = Callable[[str], Path]
 
@@ -55,6 +70,72 @@ class TownAccess:
     facilities: pd.DataFrame
     imputed: float
     notes: list[str] = field(default_factory=list)
+
+    def sources(self) -> dict[str, str]:
+        """Return kind of care -> source that places it."""
+        return dict(self.facilities.drop_duplicates("kind").set_index("kind")["source"])
+
+    def sentences(self) -> list[str]:
+        """Say what was measured, from what, and what to beware of."""
+        result = self.result
+        placed = join_words(
+            [
+                f"{counted(count, KIND_NAMES[kind], _PLURALS.get(kind, ''))} ({SOURCE_NAMES[self.sources()[kind]]})"
+                for kind, count in result.placed.items()
+            ]
+        )
+        said = [f"{self.town['name']} ({self.town['code']}). Lieux de soins placés : {placed}."]
+        if result.missing:
+            names = join_words([KIND_NAMES[kind] for kind in result.missing], last="ni de")
+            said.append(
+                f"Aucune source ne place de {names} : « ensemble » ne compte que les"
+                f" {len(result.together)} services locaux placés."
+            )
+        people = f"{counted(round(result.persons), 'habitant')} dans l’extrait"
+        if not math.isnan(self.imputed):
+            people += f", dont {percent(self.imputed)} en carreau imputé par l’Insee"
+        said.append(f"{people}.")
+        for mode, graph in result.graphs.items():
+            lost = (
+                f", {number(graph.lost_km, 1)} km laissés hors du réseau" if graph.lost_km else ""
+            )
+            points = result.points[result.points["inside"]]
+            edge = 100 * points.loc[points[f"edge_{mode}"], "persons"].sum() / result.persons
+            said.append(
+                f"{MODE_NAMES[mode]} : {number(graph.street_km)} km de rues{lost} ;"
+                f" {percent(edge)} des habitants vivent assez près du bord de l’extrait pour qu’un"
+                " service plus proche, au-delà, puisse changer leur temps."
+            )
+        return [typographic(sentence) for sentence in (*said, *self.notes)]
+
+    def shares(self) -> pd.DataFrame:
+        """Return the shares of inhabitants as written: a mode and a service a line."""
+        frame = self.result.shares
+        rows = []
+        for (mode, kind), own in frame.groupby(["mode", "kind"], sort=False):
+            row = {"Mode": MODE_NAMES[str(mode)], "Service": KIND_NAMES[str(kind)]}
+            for line in own.to_dict("records"):
+                low, high = percent(line["share"]), percent(line["share_max"])
+                row[f"{line['minutes']} min"] = low if low == high else f"{low} à {high}"
+            rows.append(row)
+        return pd.DataFrame(rows)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return what a program needs: plain values only."""
+        result = self.result
+        return {
+            "code": str(self.town["code"]),
+            "name": str(self.town["name"]),
+            "placed": result.placed,
+            "sources": self.sources(),
+            "missing": list(result.missing),
+            "persons": round(result.persons, 1),
+            "outside": round(result.outside, 1),
+            "unjoined": round(result.unjoined, 1),
+            "imputed_share": None if math.isnan(self.imputed) else round(self.imputed, 1),
+            "shares": result.shares.round(2).to_dict("records"),
+            "notes": [typographic(note) for note in self.notes],
+        }
 
 
 def measure(
