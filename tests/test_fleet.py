@@ -20,7 +20,8 @@ from distributed import Client, LocalCluster
 from filelock import FileLock
 from small_osm import EPSG, ORIGIN, write_osm
 
-from utils import access, fleet, network, tables
+from utils import access, fleet, network, sources, tables
+from utils.build import one_town
 from utils.errors import FleetError
 from utils.network import project
 from utils.readers.osm import read_osm
@@ -142,6 +143,23 @@ def test_a_line_is_that_of_the_whole_extract(
         assert float(line[f"{mode}_{kind}_{limit}"]) == pytest.approx(share, abs=1e-3)
         assert share <= float(line[f"{mode}_{kind}_{limit}_max"]) <= 100
         assert most >= share
+
+
+@pytest.mark.mirror
+def test_a_line_is_what_the_command_of_one_town_says(
+    mirror: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a real town: streets, homes, squares and care through the tiles, or directly."""
+    monkeypatch.setenv("PVD_MIRROR", str(mirror))
+    extract = mirror / "osm" / "01306-pont-de-veyle.osm.pbf"
+    line = lines(fleet.run([extract], fleet.Bases.at_hand(), tmp_path))["01306"]
+    one = one_town.measure(tables.load_town("01306"), osm=extract, fetch=sources.fetch)
+    assert float(line["persons"]) == pytest.approx(one.result.persons, abs=0.1)
+    assert float(line["imputed_share"]) == pytest.approx(one.imputed, abs=1e-3)
+    assert float(line["in_home_share"]) > 90
+    assert {k: int(line[f"n_{k}"]) for k in one.result.placed} == one.result.placed
+    for mode, kind, limit, share, _ in one.result.shares.itertuples(index=False):
+        assert float(line[f"{mode}_{kind}_{limit}"]) == pytest.approx(share, abs=1e-3)
 
 
 def test_a_town_that_the_extracts_cut_has_no_line(

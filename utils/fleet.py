@@ -207,7 +207,8 @@ def town_line(town: Town, plan: Plan) -> dict[str, Any]:
     -------
     dict
         ``code``, ``name``, ``departement``, ``population`` (census); ``persons`` (of the
-        squares, in the window), ``outside``, ``unjoined``, ``imputed_share`` (%);
+        squares, in the window), ``outside``, ``unjoined``, ``imputed_share`` and
+        ``in_home_share`` (%: in imputed squares, placed in homes rather than mid-square);
         ``covered_share`` (% of the window that the extracts cover: not the land without any
         street), ``nodes``; ``together`` (the services counted together); for each kind
         ``n_doctor``… (placed within the window) and ``source_doctor``…; ``edge_walk``… (% of
@@ -226,10 +227,13 @@ def town_line(town: Town, plan: Plan) -> dict[str, Any]:
             f"Aucun carreau de 200 m de l’Insee ne touche {town.name} ({town.code}).",
             hint="Ceux du livre couvrent la métropole et la Corse, pas l’outre-mer.",
         )
-    inhabitants = access.people_from_squares(squares, epsg=town.epsg)
-    box = window_box(inhabitants[["x", "y"]].to_numpy(dtype=float), town.epsg)
+    middles = access.people_from_squares(squares, epsg=town.epsg)
+    box = window_box(middles[["x", "y"]].to_numpy(dtype=float), town.epsg)
     store = tiles.open_store(plan.folder / "tuiles")
     streets = store.window(box)
+    inhabitants = access.people_from_squares(
+        squares, streets.buildings, epsg=town.epsg, outline=_commune(town)
+    )
     window = access.window_of(streets, town.epsg)
     holes = [_outline(hole, town.epsg) for hole in store.holes(box) if _on_land(hole)]
     window = shapely.difference(window, shapely.union_all(holes))
@@ -264,6 +268,7 @@ def town_line(town: Town, plan: Plan) -> dict[str, Any]:
         "outside": round(found.outside, 1),
         "unjoined": round(found.unjoined, 1),
         "imputed_share": _share(points, "imputed"),
+        "in_home_share": _share(points, "in_home"),
         "covered_share": round(100 * window.area / _outline(box, town.epsg).area, 1),
         "nodes": len(streets.nodes),
         "together": " ".join(found.together),
@@ -280,7 +285,7 @@ def town_line(town: Town, plan: Plan) -> dict[str, Any]:
 def columns(modes: Sequence[Mode]) -> list[str]:
     """Return the columns of a line, in their order; empty for a kind that no base places."""
     names = ["code", "name", "departement", "population", "persons", "outside", "unjoined"]
-    names += ["imputed_share", "covered_share", "nodes", "together"]
+    names += ["imputed_share", "in_home_share", "covered_share", "nodes", "together"]
     names += [f"{what}_{kind}" for kind in access.KINDS for what in ("n", "source")]
     names += [f"edge_{mode}" for mode in modes]
     names += [
@@ -319,6 +324,22 @@ def _outline(box: Box, epsg: int) -> shapely.Polygon:
     return shapely.Polygon(
         network.project([west, east, east, west], [south, south, north, north], epsg)
     )
+
+
+def _commune(town: Town) -> shapely.Geometry | None:
+    """Return the outline of a commune in metres (that of 2018), when it is known."""
+    found = _contours().get(town.code)
+    return (
+        None
+        if found is None
+        else shapely.transform(found, lambda xy: network.project(xy[:, 0], xy[:, 1], town.epsg))
+    )
+
+
+@functools.cache
+def _contours() -> dict[str, shapely.Geometry]:
+    contours = tables.load_contours()
+    return dict(zip(contours["code"], contours.geometry, strict=True))
 
 
 def _on_land(tile: Box) -> bool:

@@ -98,19 +98,22 @@ def build_store(extracts: Sequence[Path], folder: Path) -> Store:
             return store
     staging = folder.with_name(f".{folder.name}.part")
     shutil.rmtree(staging, ignore_errors=True)
-    runs = staging / "runs"
-    runs.mkdir(parents=True)
+    streets, homes = staging / "streets", staging / "homes"
+    streets.mkdir(parents=True)
+    homes.mkdir()
     boxes, places, count = [], [], 0
     for path in extracts:
         extents = []
         for piece in read_osm_pieces(path):
-            pq.write_table(_segment_rows(piece), runs / f"{count:06}.parquet")
+            pq.write_table(_segment_rows(piece), streets / f"{count:06}.parquet")
+            pq.write_table(_point_rows(piece.buildings), homes / f"{count:06}.parquet")
             count += 1
             extents.append(piece.box)
             places.append(piece.places[piece.places["kind"].isin(CARE)])
         boxes.append(_hull(extents, path.name))
-    _sort(runs, staging / "streets.parquet", "tile, way, a_id, b_id")
-    shutil.rmtree(runs)
+    for runs, order in ((streets, "tile, way, a_id, b_id"), (homes, "tile, osm")):
+        _sort(runs, staging / f"{runs.name}.parquet", order)
+        shutil.rmtree(runs)
     care = pd.concat(places, ignore_index=True).drop_duplicates(["osm", "kind"])
     write_points(care, staging / "care.parquet")
     content = {
@@ -190,10 +193,13 @@ def _tiles(path: Path) -> list[int]:
 
 def write_points(points: pd.DataFrame, path: Path) -> None:
     """Write places (``lon``, ``lat``, degrees, and other columns) sorted by tile."""
-    tile = tile_of(points["lon"].to_numpy(dtype=float), points["lat"].to_numpy(dtype=float))
-    ordered = points.assign(tile=tile).sort_values("tile", kind="stable")
-    table = pa.Table.from_pandas(ordered, preserve_index=False)
+    table = _point_rows(points).sort_by("tile")
     pq.write_table(table, path, compression="zstd", row_group_size=ROW_GROUP)
+
+
+def _point_rows(points: pd.DataFrame) -> pa.Table:
+    tile = tile_of(points["lon"].to_numpy(dtype=float), points["lat"].to_numpy(dtype=float))
+    return pa.Table.from_pandas(points.assign(tile=tile), preserve_index=False)
 
 
 def _sort(runs: Path, target: Path, order: str) -> None:
@@ -246,7 +252,7 @@ class Store:
         return [(w, s, e, n) for w, s, e, n in edges.round(7).tolist()]
 
     def window(self, box: Box) -> OsmExtract:
-        """Return the streets that have an end in a box, and the care in it.
+        """Return the streets that have an end in a box, the care and the homes in it.
 
         Parameters
         ----------
@@ -256,9 +262,8 @@ class Store:
         Returns
         -------
         OsmExtract
-            As :func:`utils.readers.osm.read_osm` gives it, without homes; ``box`` is what the
-            extracts cover of the box asked for: never more, a little less where the box
-            straddles the corner of several.
+            As :func:`utils.readers.osm.read_osm` gives it; ``box`` is what the extracts cover of
+            the box asked for: never more, a little less where it straddles the corner of several.
 
         Raises
         ------
@@ -279,7 +284,9 @@ class Store:
             streets=streets,
             segments=segments,
             places=read_points(self.folder / "care.parquet", box),
-            buildings=pd.DataFrame({name: pd.Series(dtype="float64") for name in _HOMES}),
+            buildings=read_points(self.folder / "homes.parquet", box).drop_duplicates(
+                "osm", ignore_index=True
+            ),
             box=self._covered(box),
             cut=0,
         )
@@ -292,9 +299,6 @@ class Store:
         parts = [shapely.intersection(asked, one) for one in known]
         west, south, east, north = max(parts, key=shapely.area).bounds
         return west, south, east, north
-
-
-_HOMES: Final = ("osm", "lon", "lat", "footprint_m2", "floor_m2")
 
 
 def open_store(folder: Path) -> Store:
