@@ -399,7 +399,8 @@ def load_street_cells() -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        ``code``, ``x``, ``y``, ``persons``, ``imputed_persons``, ages, then ``walk_doctor``…
+        ``code``, ``x``, ``y``, ``persons``, ``imputed_persons``, ``edge_walk``, ``edge_bike``
+        (persons whose time the edge may change), ages, then ``walk_doctor``…
         (minutes), ``leave_walk`` (minutes to the edge of the extract), ``straight_doctor``…
         (metres). Derived from OpenStreetMap (ODbL), as all that begins with ``osm_``.
     """

@@ -78,9 +78,10 @@ class TownAccess:
     def sentences(self) -> list[str]:
         """Say what was measured, from what, and what to beware of."""
         result = self.result
+        origin = {kind: SOURCE_NAMES[source] for kind, source in self.sources().items()}
         placed = join_words(
             [
-                f"{counted(count, KIND_NAMES[kind], _PLURALS.get(kind, ''))} ({SOURCE_NAMES[self.sources()[kind]]})"
+                f"{counted(count, KIND_NAMES[kind], _PLURALS.get(kind, ''))} ({origin[kind]})"
                 for kind, count in result.placed.items()
             ]
         )

@@ -118,10 +118,14 @@ def build_cells(shop: Workshop) -> pd.DataFrame:
                 **{f"straight_{kind}": network.straight_line(at, doors.to_numpy(float))}
             )
         points["imputed_persons"] = points["persons"].where(points["imputed"], 0.0)
+        edges = [f"edge_{mode}" for mode in town.result.graphs]
+        points[edges] = points[edges].mul(points["persons"], axis=0)
         columns = points.columns.astype(str)
         minutes = columns[columns.str.match("(walk|bike|straight|leave)_")].tolist()
         found = access.cells(
-            points[points["inside"]], sums=["persons", "imputed_persons", *care.AGES], means=minutes
+            points[points["inside"]],
+            sums=["persons", "imputed_persons", *edges, *care.AGES],
+            means=minutes,
         )
         parts.append(found.assign(code=code))
     frame = pd.concat(parts, ignore_index=True)

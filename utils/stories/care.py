@@ -839,10 +839,7 @@ def edge_sentence(code: str) -> str:
     town = tables.load_town(code)
     cells = _cells(code)
     weight = cells["persons"]
-    flagged = {
-        mode: 100 * weight[cells[f"{mode}_together"] > cells[f"leave_{mode}"]].sum() / weight.sum()
-        for mode in _MODE_NAMES
-    }
+    flagged = {mode: 100 * cells[f"edge_{mode}"].sum() / weight.sum() for mode in _MODE_NAMES}
     central = _central(code)
     at = central[
         (central["mode"] == "walk")
