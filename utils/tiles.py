@@ -7,6 +7,7 @@ of each of its two ends, so that a window holds every segment that has an end in
 
 from __future__ import annotations
 
+import functools
 import glob
 import hashlib
 import json
@@ -270,7 +271,7 @@ class Store:
         LayoutError
             A file of the store is absent or corrupt.
         """
-        found = _read(self.folder / "streets.parquet", ranges=_ranges(box))
+        found = _read(self.folder / "streets.parquet", _ranges(box))
         west, south, east, north = box
         near = np.zeros(len(found), dtype=bool)
         for end in ("a", "b"):
@@ -330,27 +331,42 @@ def open_store(folder: Path) -> Store:
 
 def read_points(path: Path, box: Box) -> pd.DataFrame:
     """Return the places of a file of :func:`write_points` that are in a box (degrees)."""
-    frame = _read(path, ranges=_ranges(box)).to_pandas().drop(columns="tile")
+    frame = _read(path, _ranges(box)).to_pandas().drop(columns="tile")
     west, south, east, north = box
     inside = frame["lon"].between(west, east) & frame["lat"].between(south, north)
     kept: pd.DataFrame = frame[inside]
     return kept.reset_index(drop=True)
 
 
-def _read(
-    path: Path, *, ranges: Sequence[Range] = (), columns: Sequence[str] | None = None
-) -> pa.Table:
-    """Read the row groups of a sorted file whose tiles are in some ranges (all when none)."""
-    wanted = [[("tile", ">=", first), ("tile", "<=", last)] for first, last in ranges]
+def _read(path: Path, ranges: Sequence[Range]) -> pa.Table:
+    """Read the row groups of a sorted file that have a tile in some ranges."""
+    first, last = np.array(ranges).T
     try:
-        return pq.read_table(
-            path, columns=list(columns) if columns else None, filters=wanted or None
-        )
+        metadata, low, high = _groups(path, path.stat().st_mtime_ns)
+        touched = (low[:, None] <= last) & (high[:, None] >= first)
+        with pq.ParquetFile(path, metadata=metadata) as file:
+            return file.read_row_groups(np.flatnonzero(touched.any(axis=1)).tolist())
     except (pa.ArrowInvalid, OSError) as error:
         raise LayoutError(
             f"Le fichier de tuiles {path} est absent ou abîmé : {error}.",
             hint="Supprimez le dossier des tuiles : il sera refait à partir des extraits.",
         ) from error
+
+
+@functools.lru_cache(maxsize=16)
+def _groups(
+    path: Path, changed: int
+) -> tuple[pq.FileMetaData, NDArray[np.int64], NDArray[np.int64]]:
+    """Return the metadata of a file, and the first and last tiles of its row groups.
+
+    Kept from one window to the next: the metadata of a large region are long to read.
+    """
+    metadata = pq.read_metadata(path)
+    tile = metadata.schema.names.index("tile")
+    groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
+    spans = [group.column(tile).statistics for group in groups if group.num_rows]
+    low, high = np.array([(s.min, s.max) for s in spans], dtype=np.int64).reshape(-1, 2).T
+    return metadata, low, high
 
 
 def _network(rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
