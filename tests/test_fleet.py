@@ -20,7 +20,8 @@ from distributed import Client, LocalCluster
 from filelock import FileLock
 from small_osm import EPSG, ORIGIN, write_osm
 
-from utils import access, fleet, network, tables
+from utils import access, fleet, network, sources, tables
+from utils.build import one_town
 from utils.errors import FleetError
 from utils.network import project
 from utils.readers.osm import read_osm
@@ -121,6 +122,8 @@ def test_one_line_a_town_and_a_failure_is_named(alone: fleet.FleetReport) -> Non
     shares = [float(line[f"walk_pharmacy_{limit}"]) for limit in (5, 10, 15)]
     assert 0 < shares[0] < shares[1] < shares[2] == 100
     assert 0 < float(line["imputed_share"]) < 100
+    # One to four tiles have streets, of about sixteen: the rest is land without any.
+    assert 5 < float(line["covered_share"]) < 50
 
 
 def test_a_line_is_that_of_the_whole_extract(
@@ -140,6 +143,57 @@ def test_a_line_is_that_of_the_whole_extract(
         assert float(line[f"{mode}_{kind}_{limit}"]) == pytest.approx(share, abs=1e-3)
         assert share <= float(line[f"{mode}_{kind}_{limit}_max"]) <= 100
         assert most >= share
+
+
+@pytest.mark.mirror
+def test_a_line_is_what_the_command_of_one_town_says(
+    mirror: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a real town: streets, homes, squares and care through the tiles, or directly."""
+    monkeypatch.setenv("PVD_MIRROR", str(mirror))
+    extract = mirror / "osm" / "01306-pont-de-veyle.osm.pbf"
+    line = lines(fleet.run([extract], fleet.Bases.at_hand(), tmp_path))["01306"]
+    one = one_town.measure(tables.load_town("01306"), osm=extract, fetch=sources.fetch)
+    assert float(line["persons"]) == pytest.approx(one.result.persons, abs=0.1)
+    assert float(line["imputed_share"]) == pytest.approx(one.imputed, abs=1e-3)
+    assert float(line["in_home_share"]) > 90
+    assert {k: int(line[f"n_{k}"]) for k in one.result.placed} == one.result.placed
+    for mode, kind, limit, share, _ in one.result.shares.itertuples(index=False):
+        assert float(line[f"{mode}_{kind}_{limit}"]) == pytest.approx(share, abs=1e-3)
+
+
+def test_a_town_that_the_extracts_cut_has_no_line(
+    region: Path, bases: fleet.Bases, tmp_path: Path
+) -> None:
+    """Half of its inhabitants live where no street of the extract is."""
+    squares = pd.read_parquet(bases.squares)
+    moved = squares[squares["lcog_geo"] == "46127"].copy()
+    moved["idcar_200m"] = moved["idcar_200m"].str.replace(
+        r"E(\d+)$", lambda found: f"E{int(found[1]) + 12_000}", regex=True
+    )
+    path = tmp_path / "carreaux.parquet"
+    pd.concat([squares, moved]).to_parquet(path)
+    report = fleet.run([region], fleet.Bases(path), tmp_path / "sortie")
+    assert set(report.failed) == {"46127", NOBODY}
+    assert "coupent Gourdon" in report.failed["46127"]
+    assert "50" in report.failed["46127"]
+
+
+def test_a_town_cut_from_the_largest_network_has_no_line(
+    region: Path, bases: fleet.Bases, tmp_path: Path
+) -> None:
+    """An island: a longer road, on the other shore, would be the network kept."""
+    x, y = middle("46127")
+    far = [(x + 6_000 - ORIGIN[0], y - ORIGIN[1] + 4_000 * (-1) ** i + 9 * i) for i in range(40)]
+    shore = write_osm(
+        tmp_path / "rive.osm",
+        {1 + i: place for i, place in enumerate(far)},
+        {1: (list(range(1, 41)), {"highway": "track"})},
+        node_tags={20: {"amenity": "pharmacy"}},
+    )
+    report = fleet.run([region, shore], bases, tmp_path / "sortie")
+    assert set(report.failed) == {"46127", NOBODY}
+    assert "moitié des habitants de Gourdon" in report.failed["46127"]
 
 
 def test_several_processes_find_the_same(

@@ -34,6 +34,7 @@ __all__ = [
     "LIMITS_MIN",
     "LOCAL",
     "OSM_KINDS",
+    "SMALLEST_COVERAGE",
     "TOGETHER",
     "AccessResult",
     "bpe_facilities",
@@ -57,6 +58,9 @@ KINDS: Final = (*LOCAL, "hospital")
 TOGETHER: Final = "together"
 #: Minutes at which inhabitants are counted.
 LIMITS_MIN: Final = (5, 10, 15, 20)
+#: Smallest share of a town's inhabitants that an extract must cover for its shares to mean
+#: something, %.
+SMALLEST_COVERAGE: Final = 95.0
 #: Side of a cell of the published tables, metres.
 CELL_M: Final = 100
 #: Side of a square of Insee, metres.

@@ -12,7 +12,8 @@ The folder of a run::
     bases/              squares of inhabitants, located BPE, FINESS, sorted for windows
     villes/01306.json   one file a town, complete or absent
     resultats.csv       one line a town
-    journal.csv         seconds and memory of each computation, in the order of their ends
+    journal.csv         town, status, seconds, processor seconds and peak memory (MiB) of each
+                        computation, in the order of their ends
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ from filelock import FileLock, Timeout
 
 from utils import access, network, sources, tables, tiles
 from utils.errors import FleetError, PvdError, SourceError
-from utils.formats import NBSP, counted, number
+from utils.formats import NBSP, counted, number, percent
 from utils.network import Mode
 from utils.readers import equipment, people
 from utils.readers.osm import Box
@@ -111,14 +112,18 @@ class Bases:
             The squares cannot be had.
         """
 
-        def optional(source: str) -> Path | None:
-            try:
-                return fetch(source)
-            except SourceError:
-                return None
+        def first(*names: str) -> Path | None:
+            for name in names:
+                try:
+                    return fetch(name)
+                except SourceError:
+                    continue
+            return None
 
         return cls(
-            fetch("carreaux_200m"), optional("bpe_points_2021"), optional("finess_occitanie")
+            fetch("carreaux_200m"),
+            first("bpe_points_2021", "bpe_geolocalisee"),
+            first("finess_occitanie", "finess_national"),
         )
 
     def digests(self) -> dict[str, str]:
@@ -138,13 +143,17 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a town: its line, or why there is none; seconds, peak memory (MiB)."""
+    """What became of a town: its line, or why there is none, and what it took.
+
+    ``seconds`` of the clock, ``cpu_s`` of the processor, ``peak_mib`` of the worker so far.
+    """
 
     code: str
     line: dict[str, Any] | None
     reason: str
-    seconds: float
-    peak_mib: float
+    seconds: float = math.nan
+    cpu_s: float = math.nan
+    peak_mib: float = math.nan
 
 
 @dataclass(slots=True)
@@ -198,7 +207,8 @@ def town_line(town: Town, plan: Plan) -> dict[str, Any]:
     -------
     dict
         ``code``, ``name``, ``departement``, ``population`` (census); ``persons`` (of the
-        squares, in the window), ``outside``, ``unjoined``, ``imputed_share`` (%);
+        squares, in the window), ``outside``, ``unjoined``, ``imputed_share`` and
+        ``in_home_share`` (%: in imputed squares, placed in homes rather than mid-square);
         ``covered_share`` (% of the window that the extracts cover: not the land without any
         street), ``nodes``; ``together`` (the services counted together); for each kind
         ``n_doctor``… (placed within the window) and ``source_doctor``…; ``edge_walk``… (% of
@@ -209,7 +219,7 @@ def town_line(town: Town, plan: Plan) -> dict[str, Any]:
     Raises
     ------
     PvdError
-        Nobody, no street or no care is known there.
+        Nobody, no street or no care is known there, or the extracts cut the town or its streets.
     """
     squares = _squares_of(town.code, plan.folder)
     if squares.empty:
@@ -217,10 +227,13 @@ def town_line(town: Town, plan: Plan) -> dict[str, Any]:
             f"Aucun carreau de 200 m de l’Insee ne touche {town.name} ({town.code}).",
             hint="Ceux du livre couvrent la métropole et la Corse, pas l’outre-mer.",
         )
-    inhabitants = access.people_from_squares(squares, epsg=town.epsg)
-    box = window_box(inhabitants[["x", "y"]].to_numpy(dtype=float), town.epsg)
+    middles = access.people_from_squares(squares, epsg=town.epsg)
+    box = window_box(middles[["x", "y"]].to_numpy(dtype=float), town.epsg)
     store = tiles.open_store(plan.folder / "tuiles")
     streets = store.window(box)
+    inhabitants = access.people_from_squares(
+        squares, streets.buildings, epsg=town.epsg, outline=_commune(town)
+    )
     window = access.window_of(streets, town.epsg)
     holes = [_outline(hole, town.epsg) for hole in store.holes(box) if _on_land(hole)]
     window = shapely.difference(window, shapely.union_all(holes))
@@ -229,6 +242,20 @@ def town_line(town: Town, plan: Plan) -> dict[str, Any]:
     found = access.town_access(
         streets, care, inhabitants, epsg=town.epsg, modes=plan.modes, window=window
     )
+    covered = 100 * found.persons / (found.persons + found.outside)
+    if covered < access.SMALLEST_COVERAGE:
+        raise FleetError(
+            f"Les extraits coupent {town.name} : {percent(covered)} seulement de ses habitants"
+            " y vivent.",
+            hint="Ajoutez l’extrait de la région voisine (--osm se répète).",
+        )
+    if found.unjoined > found.persons / 2:
+        raise FleetError(
+            f"Plus de la moitié des habitants de {town.name} sont à plus de"
+            f" {number(network.MAX_OFFSET_M)} m des rues retenues.",
+            hint="Le réseau de la ville est coupé du plus grand de sa fenêtre (île, extrait"
+            " incomplet) : ses temps seraient faux.",
+        )
     points = found.points[found.points["inside"]]
     source = care.drop_duplicates("kind").set_index("kind")["source"].to_dict()
     rows = found.shares[["mode", "kind", "minutes", "share", "share_max"]].to_numpy().tolist()
@@ -241,6 +268,7 @@ def town_line(town: Town, plan: Plan) -> dict[str, Any]:
         "outside": round(found.outside, 1),
         "unjoined": round(found.unjoined, 1),
         "imputed_share": _share(points, "imputed"),
+        "in_home_share": _share(points, "in_home"),
         "covered_share": round(100 * window.area / _outline(box, town.epsg).area, 1),
         "nodes": len(streets.nodes),
         "together": " ".join(found.together),
@@ -257,7 +285,7 @@ def town_line(town: Town, plan: Plan) -> dict[str, Any]:
 def columns(modes: Sequence[Mode]) -> list[str]:
     """Return the columns of a line, in their order; empty for a kind that no base places."""
     names = ["code", "name", "departement", "population", "persons", "outside", "unjoined"]
-    names += ["imputed_share", "covered_share", "nodes", "together"]
+    names += ["imputed_share", "in_home_share", "covered_share", "nodes", "together"]
     names += [f"{what}_{kind}" for kind in access.KINDS for what in ("n", "source")]
     names += [f"edge_{mode}" for mode in modes]
     names += [
@@ -298,6 +326,22 @@ def _outline(box: Box, epsg: int) -> shapely.Polygon:
     )
 
 
+def _commune(town: Town) -> shapely.Geometry | None:
+    """Return the outline of a commune in metres (that of 2018), when it is known."""
+    found = _contours().get(town.code)
+    return (
+        None
+        if found is None
+        else shapely.transform(found, lambda xy: network.project(xy[:, 0], xy[:, 1], town.epsg))
+    )
+
+
+@functools.cache
+def _contours() -> dict[str, shapely.Geometry]:
+    contours = tables.load_contours()
+    return dict(zip(contours["code"], contours.geometry, strict=True))
+
+
 def _on_land(tile: Box) -> bool:
     """Tell whether the middle of a tile is in a French département."""
     west, south, east, north = tile
@@ -330,7 +374,7 @@ def _care(folder: Path, box: Box, places: pd.DataFrame, epsg: int) -> list[pd.Da
 
 def _attempt(town: Town, plan: Plan) -> Outcome:
     """Compute a town, whatever its data: a failure has its reason."""
-    start = time.perf_counter()
+    start, start_cpu = time.perf_counter(), time.process_time()
     line, reason = None, ""
     try:
         if plan.code != code_digest():
@@ -341,7 +385,8 @@ def _attempt(town: Town, plan: Plan) -> Outcome:
         line = town_line(town, plan)
     except _FAULTS as error:
         reason = str(error) if isinstance(error, PvdError) else f"{type(error).__name__} : {error}"
-    return Outcome(town.code, line, reason, time.perf_counter() - start, _peak_mib())
+    seconds, cpu_s = time.perf_counter() - start, time.process_time() - start_cpu
+    return Outcome(town.code, line, reason, seconds, cpu_s, _peak_mib())
 
 
 def _peak_mib() -> float:
@@ -509,8 +554,9 @@ def run(
                 else:
                     tables.write_json(outcome.line, done / f"{outcome.code}.json")
                     report.done.append(outcome.code)
-                cost = f"{outcome.seconds:.3f}", f"{outcome.peak_mib:.0f}"
-                journal.writerow([outcome.code, "failed" if outcome.reason else "ok", *cost])
+                cost = (outcome.seconds, outcome.cpu_s, outcome.peak_mib)
+                status = "failed" if outcome.reason else "ok"
+                journal.writerow([outcome.code, status, *(f"{value:.3f}" for value in cost)])
                 stream.flush()
                 progress(_told(count, len(waiting), names[outcome.code], outcome))
         _gather(towns, plan, report)
@@ -609,7 +655,7 @@ def _on_cluster(towns: Sequence[Town], plan: Plan, address: str) -> Iterator[Out
                     reason = (
                         "Les ouvriers qui calculaient cette ville sont morts l’un après l’autre."
                     )
-                    yield Outcome(futures[future], None, reason, math.nan, math.nan)
+                    yield Outcome(futures[future], None, reason)
         except (CancelledError, CommClosedError, OSError) as error:
             raise FleetError(
                 f"La liaison avec le planificateur {address} est rompue : {error}.",

@@ -7,6 +7,7 @@ of each of its two ends, so that a window holds every segment that has an end in
 
 from __future__ import annotations
 
+import functools
 import glob
 import hashlib
 import json
@@ -98,19 +99,22 @@ def build_store(extracts: Sequence[Path], folder: Path) -> Store:
             return store
     staging = folder.with_name(f".{folder.name}.part")
     shutil.rmtree(staging, ignore_errors=True)
-    runs = staging / "runs"
-    runs.mkdir(parents=True)
+    streets, homes = staging / "streets", staging / "homes"
+    streets.mkdir(parents=True)
+    homes.mkdir()
     boxes, places, count = [], [], 0
     for path in extracts:
         extents = []
         for piece in read_osm_pieces(path):
-            pq.write_table(_segment_rows(piece), runs / f"{count:06}.parquet")
+            pq.write_table(_segment_rows(piece), streets / f"{count:06}.parquet")
+            pq.write_table(_point_rows(piece.buildings), homes / f"{count:06}.parquet")
             count += 1
             extents.append(piece.box)
             places.append(piece.places[piece.places["kind"].isin(CARE)])
         boxes.append(_hull(extents, path.name))
-    _sort(runs, staging / "streets.parquet", "tile, way, a_id, b_id")
-    shutil.rmtree(runs)
+    for runs, order in ((streets, "tile, way, a_id, b_id"), (homes, "tile, osm")):
+        _sort(runs, staging / f"{runs.name}.parquet", order)
+        shutil.rmtree(runs)
     care = pd.concat(places, ignore_index=True).drop_duplicates(["osm", "kind"])
     write_points(care, staging / "care.parquet")
     content = {
@@ -190,10 +194,13 @@ def _tiles(path: Path) -> list[int]:
 
 def write_points(points: pd.DataFrame, path: Path) -> None:
     """Write places (``lon``, ``lat``, degrees, and other columns) sorted by tile."""
-    tile = tile_of(points["lon"].to_numpy(dtype=float), points["lat"].to_numpy(dtype=float))
-    ordered = points.assign(tile=tile).sort_values("tile", kind="stable")
-    table = pa.Table.from_pandas(ordered, preserve_index=False)
+    table = _point_rows(points).sort_by("tile")
     pq.write_table(table, path, compression="zstd", row_group_size=ROW_GROUP)
+
+
+def _point_rows(points: pd.DataFrame) -> pa.Table:
+    tile = tile_of(points["lon"].to_numpy(dtype=float), points["lat"].to_numpy(dtype=float))
+    return pa.Table.from_pandas(points.assign(tile=tile), preserve_index=False)
 
 
 def _sort(runs: Path, target: Path, order: str) -> None:
@@ -246,7 +253,7 @@ class Store:
         return [(w, s, e, n) for w, s, e, n in edges.round(7).tolist()]
 
     def window(self, box: Box) -> OsmExtract:
-        """Return the streets that have an end in a box, and the care in it.
+        """Return the streets that have an end in a box, the care and the homes in it.
 
         Parameters
         ----------
@@ -256,16 +263,15 @@ class Store:
         Returns
         -------
         OsmExtract
-            As :func:`utils.readers.osm.read_osm` gives it, without homes; ``box`` is what the
-            extracts cover of the box asked for: never more, a little less where the box
-            straddles the corner of several.
+            As :func:`utils.readers.osm.read_osm` gives it; ``box`` is what the extracts cover of
+            the box asked for: never more, a little less where it straddles the corner of several.
 
         Raises
         ------
         LayoutError
             A file of the store is absent or corrupt.
         """
-        found = _read(self.folder / "streets.parquet", ranges=_ranges(box))
+        found = _read(self.folder / "streets.parquet", _ranges(box))
         west, south, east, north = box
         near = np.zeros(len(found), dtype=bool)
         for end in ("a", "b"):
@@ -279,7 +285,9 @@ class Store:
             streets=streets,
             segments=segments,
             places=read_points(self.folder / "care.parquet", box),
-            buildings=pd.DataFrame({name: pd.Series(dtype="float64") for name in _HOMES}),
+            buildings=read_points(self.folder / "homes.parquet", box).drop_duplicates(
+                "osm", ignore_index=True
+            ),
             box=self._covered(box),
             cut=0,
         )
@@ -292,9 +300,6 @@ class Store:
         parts = [shapely.intersection(asked, one) for one in known]
         west, south, east, north = max(parts, key=shapely.area).bounds
         return west, south, east, north
-
-
-_HOMES: Final = ("osm", "lon", "lat", "footprint_m2", "floor_m2")
 
 
 def open_store(folder: Path) -> Store:
@@ -326,27 +331,42 @@ def open_store(folder: Path) -> Store:
 
 def read_points(path: Path, box: Box) -> pd.DataFrame:
     """Return the places of a file of :func:`write_points` that are in a box (degrees)."""
-    frame = _read(path, ranges=_ranges(box)).to_pandas().drop(columns="tile")
+    frame = _read(path, _ranges(box)).to_pandas().drop(columns="tile")
     west, south, east, north = box
     inside = frame["lon"].between(west, east) & frame["lat"].between(south, north)
     kept: pd.DataFrame = frame[inside]
     return kept.reset_index(drop=True)
 
 
-def _read(
-    path: Path, *, ranges: Sequence[Range] = (), columns: Sequence[str] | None = None
-) -> pa.Table:
-    """Read the row groups of a sorted file whose tiles are in some ranges (all when none)."""
-    wanted = [[("tile", ">=", first), ("tile", "<=", last)] for first, last in ranges]
+def _read(path: Path, ranges: Sequence[Range]) -> pa.Table:
+    """Read the row groups of a sorted file that have a tile in some ranges."""
+    first, last = np.array(ranges).T
     try:
-        return pq.read_table(
-            path, columns=list(columns) if columns else None, filters=wanted or None
-        )
+        metadata, low, high = _groups(path, path.stat().st_mtime_ns)
+        touched = (low[:, None] <= last) & (high[:, None] >= first)
+        with pq.ParquetFile(path, metadata=metadata) as file:
+            return file.read_row_groups(np.flatnonzero(touched.any(axis=1)).tolist())
     except (pa.ArrowInvalid, OSError) as error:
         raise LayoutError(
             f"Le fichier de tuiles {path} est absent ou abîmé : {error}.",
             hint="Supprimez le dossier des tuiles : il sera refait à partir des extraits.",
         ) from error
+
+
+@functools.lru_cache(maxsize=16)
+def _groups(
+    path: Path, changed: int
+) -> tuple[pq.FileMetaData, NDArray[np.int64], NDArray[np.int64]]:
+    """Return the metadata of a file, and the first and last tiles of its row groups.
+
+    Kept from one window to the next: the metadata of a large region are long to read.
+    """
+    metadata = pq.read_metadata(path)
+    tile = metadata.schema.names.index("tile")
+    groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
+    spans = [group.column(tile).statistics for group in groups if group.num_rows]
+    low, high = np.array([(s.min, s.max) for s in spans], dtype=np.int64).reshape(-1, 2).T
+    return metadata, low, high
 
 
 def _network(rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:

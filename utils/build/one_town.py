@@ -30,8 +30,6 @@ __all__ = ["TownAccess", "measure"]
 #: Sources of located care, the best first; the first that can be had is read.
 _BPE: Final = ("bpe_points_2021", "bpe_geolocalisee")
 _FINESS: Final = ("finess_occitanie", "finess_national")
-#: Smallest share of a town that an extract must cover for its shares to mean something, %.
-SMALLEST_COVERAGE: Final = 95.0
 
 #: Kinds, modes and sources as they are written.
 KIND_NAMES: Final = {
@@ -207,7 +205,7 @@ def _check_cover(name: str, covered: float) -> None:
             f"L’extrait OpenStreetMap ne couvre pas {name}.",
             hint="Prenez un extrait autour de la ville, ou vérifiez le code de la commune.",
         )
-    if covered < SMALLEST_COVERAGE:
+    if covered < access.SMALLEST_COVERAGE:
         raise NetworkError(
             f"L’extrait OpenStreetMap coupe {name} : il n’en couvre que {percent(covered)}.",
             hint="Prenez un extrait plus grand : une part d’habitants calculée sur un morceau de"

@@ -370,20 +370,20 @@ def read_osm(path: Path, *, homes: bool = True, within: Box | None = None) -> Os
     return whole
 
 
-def read_osm_pieces(path: Path, *, way_nodes: int = 500_000) -> Iterator[OsmExtract]:
-    """Read a large extract, without its homes, a piece at a time: memory is bounded.
+def read_osm_pieces(path: Path, *, size: int = 500_000) -> Iterator[OsmExtract]:
+    """Read a large extract a piece at a time: memory is bounded.
 
     Parameters
     ----------
     path : Path
         As for :func:`read_osm`.
-    way_nodes : int
-        A piece ends when its streets have that many nodes.
+    size : int
+        A piece ends when it has that many nodes of streets and homes.
 
     Yields
     ------
     OsmExtract
-        Each street and each place is in one piece; a node may be in several. ``box`` is the
+        Each street, place and home is in one piece; a node may be in several. ``box`` is the
         header's, else the extent of the piece. Where the nodes of the file stand is kept in
         a temporary file (16 bytes a node), not in memory.
 
@@ -392,9 +392,7 @@ def read_osm_pieces(path: Path, *, way_nodes: int = 500_000) -> Iterator[OsmExtr
     LayoutError
         As for :func:`read_osm`.
     """
-    return _pieces(
-        path, _Gatherer(None), homes=False, way_nodes=way_nodes, locations="sparse_file_array"
-    )
+    return _pieces(path, _Gatherer(None), homes=True, size=size, locations="sparse_file_array")
 
 
 def _pieces(
@@ -402,7 +400,7 @@ def _pieces(
     found: _Gatherer,
     *,
     homes: bool,
-    way_nodes: float = math.inf,
+    size: float = math.inf,
     locations: str = "flex_mem",
 ) -> Iterator[OsmExtract]:
     """Pass over a file, and yield what a gatherer holds each time that it is full."""
@@ -422,7 +420,7 @@ def _pieces(
                 found.way(item)
             elif isinstance(item, osmium.osm.Area):
                 found.area(item, homes=homes)
-            if len(found.refs) >= way_nodes:
+            if len(found.refs) + len(found.homes) >= size:
                 yield _extract(found, box)
                 found.clear()
     except RuntimeError as error:  # the only class that libosmium raises
