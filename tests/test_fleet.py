@@ -347,7 +347,7 @@ def test_a_cluster_that_loses_a_worker_finds_the_same(
     alone: fleet.FleetReport, region: Path, bases: fleet.Bases, tmp_path: Path
 ) -> None:
     with LocalCluster(
-        n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=logging.CRITICAL
+        n_workers=2, threads_per_worker=1, dashboard_address=":0", silence_logs=logging.CRITICAL
     ) as cluster:
         with Client(cluster) as client:
             victim, _ = client.run(os.getpid).values()

@@ -648,14 +648,16 @@ def _on_cluster(towns: Sequence[Town], plan: Plan, address: str) -> Iterator[Out
             for town in towns
         }
         try:
-            for future in as_completed(futures):
+            for future in as_completed(list(futures)):
+                code = futures.pop(future)
                 try:
-                    yield future.result()
+                    outcome = future.result()
                 except KilledWorker:
-                    reason = (
-                        "Les ouvriers qui calculaient cette ville sont morts l’un après l’autre."
+                    outcome = Outcome(
+                        code, None, "Les ouvriers qui la calculaient sont tous morts."
                     )
-                    yield Outcome(futures[future], None, reason)
+                future.release()  # what is known need not be computed again if a worker dies
+                yield outcome
         except (CancelledError, CommClosedError, OSError) as error:
             raise FleetError(
                 f"La liaison avec le planificateur {address} est rompue : {error}.",

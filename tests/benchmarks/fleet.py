@@ -204,7 +204,7 @@ def by_cluster(
     extract: Path, bases: fleet.Bases, folder: Path, *, victim_after: int | None = None
 ) -> float:
     """Run on a cluster of two workers of this machine, one of which may be killed on the way."""
-    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as cluster:
         with Client(cluster) as client:
             victim, _ = client.run(os.getpid).values()
         told = []
