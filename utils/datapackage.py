@@ -67,6 +67,15 @@ _TITLES: Final[Mapping[str, str]] = {
     "enseignes": "Commerces par commune, famille et classe d’enseigne",
     "chaines_pvd": "Commerces par classe d’enseigne dans l’ensemble du programme",
     "detecteur": "Justesse du repérage des chaînes",
+    "carreaux_commerces": "Carrés de 200 m d’au moins trois commerces",
+    "osm_commerces": "Commerces d’après OpenStreetMap, villes dont un extrait est fourni",
+    "production_energie": "Puissance et énergie renouvelables par commune, filière et année",
+    "energie_regions": "Production et facteur de charge des régions",
+    "energie_histoire": "Production et consommation des régions depuis 2008",
+    "consommation_regions": "Consommation des régions par secteur",
+    "erreur_energie": "Erreur de l’estimation de l’énergie",
+    "eolien_communes": "Éolien par commune",
+    "parcs_eoliens": "Parcs éoliens",
 }
 _GROUPS: Final[Mapping[str, str]] = {
     "territoire": "territoire",
