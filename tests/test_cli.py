@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from utils import __version__
+from utils import __version__, tables
 
 
 def pvd(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -78,3 +79,78 @@ def test_doctor_says_what_is_missing() -> None:
     assert "✓ Python 3." in done.stdout
     assert "✗ Aucun miroir" in done.stdout
     assert "✓ Les tables embarquées" in done.stdout
+
+
+@pytest.mark.mirror
+def test_the_access_of_a_town_is_told_with_its_sources_and_its_edge(mirror: Path) -> None:
+    done = pvd("access", "01306", PVD_MIRROR=str(mirror), PVD_OFFLINE="1")
+    assert done.returncode == 0
+    assert "4\u00a0médecins généralistes (BPE)" in done.stdout
+    assert "1\u00a0pharmacie (OpenStreetMap)" in done.stdout
+    assert "en carreau imputé" in done.stdout
+    assert "bord de l’extrait" in done.stdout
+
+
+@pytest.mark.mirror
+def test_the_access_of_a_town_is_the_same_in_json(mirror: Path) -> None:
+    done = pvd("access", "01306", "--modes", "walk", "--json", PVD_MIRROR=str(mirror))
+    found = json.loads(done.stdout)
+    (pharmacy,) = [
+        line["share"]
+        for line in found["shares"]
+        if (line["mode"], line["kind"], line["minutes"]) == ("walk", "pharmacy", 10)
+    ]
+    embedded = tables.load_street_shares().query(
+        "code == '01306' and mode == 'walk' and kind == 'pharmacy' and minutes == 10"
+        " and age == 'tous'"
+    )
+    assert pharmacy == pytest.approx(embedded.sort_values("kmh")["share"].iloc[1], abs=0.1)
+    assert {line["mode"] for line in found["shares"]} == {"walk"}
+
+
+@pytest.mark.mirror
+def test_without_squares_the_homes_are_weighted_by_their_floor(
+    mirror: Path, tmp_path: Path
+) -> None:
+    extract = mirror / "osm" / "01306-pont-de-veyle.osm.pbf"
+    done = pvd(
+        "access", "01306", "--osm", str(extract),
+        PVD_MIRROR="", PVD_OFFLINE="1", PVD_CACHE=str(tmp_path),
+    )  # fmt: skip
+    assert done.returncode == 0
+    assert "selon leur surface" in done.stdout
+    assert "1\u202f594\u00a0habitants" in done.stdout  # all those of the census
+    assert "OpenStreetMap" in done.stdout
+    assert "BPE)" not in done.stdout
+
+
+@pytest.mark.mirror
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["46127"], "Aucun extrait OpenStreetMap"),
+        (["46127", "--osm", "{monaco}"], "ne couvre pas Gourdon"),
+        (["06104", "--osm", "{monaco}"], "coupe Roquebrune"),
+        (["01306", "--osm", "absent.osm.pbf"], "n’existe pas"),
+        (["01306", "--osm", "{corrupt}"], "lisible"),
+        (["01306", "--osm", "{empty}"], "aucune rue"),
+        (["01306", "--modes", "cheval"], "Modes inconnus"),
+        ([], "Dites pour quelles villes"),
+    ],
+)
+def test_access_that_cannot_be_measured_exits_2_with_a_sentence(
+    arguments: list[str], message: str, mirror: Path, tmp_path: Path
+) -> None:
+    corrupt, empty = tmp_path / "coupe.osm.pbf", tmp_path / "vide.osm"
+    whole = (mirror / "osm" / "01306-pont-de-veyle.osm.pbf").read_bytes()
+    corrupt.write_bytes(whole[: len(whole) // 2])
+    empty.write_text('<osm version="0.6"></osm>', encoding="utf-8")
+    files = {"monaco": mirror / "osm" / "monaco.osm.pbf", "corrupt": corrupt, "empty": empty}
+    done = pvd(
+        "access", *(argument.format(**files) for argument in arguments),
+        PVD_MIRROR=str(mirror), PVD_OFFLINE="1",
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""

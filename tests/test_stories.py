@@ -10,6 +10,7 @@ import pytest
 
 from utils import tables
 from utils.stories import (
+    care,
     catalogue_pages,
     commerce,
     comparison,
@@ -61,6 +62,7 @@ def checked(story: Story) -> Story:
         culture.distances,
         energy.places,
         energy_use.coverage,
+        care.density,
     ],
 )
 def test_every_figure_can_be_drawn_for_every_town(
@@ -88,6 +90,10 @@ def test_every_sentence_can_be_written_for_every_town(town: pd.Series) -> None:
         energy_use.solar_surface(town),
         energy_use.double_sentence(town),
         wind.around(town),
+        care.summary(town),
+        care.distance_sentence(town),
+        care.on_streets(town),
+        care.imputed_note(town),
     ):
         assert text.rstrip("*").endswith(".")
         assert "nan" not in text.lower().split()
@@ -305,3 +311,66 @@ def test_catalogue_pages_hold_every_entry() -> None:
     assert catalogue_pages.indicators_markdown().count("](sources.qmd#src-") > 120
     assert catalogue_pages.tables_markdown().count("`indicators_") == 5
     assert catalogue_pages.data_date() == "27 avril 2026"
+
+
+# --------------------------------------------------------------------------- care
+
+
+@pytest.mark.parametrize("make", [care.accessibility, care.distances, care.age_distances])
+def test_care_is_drawn_for_a_town_or_said_unknown(
+    town: pd.Series, make: Callable[[pd.Series], Story | None]
+) -> None:
+    story = make(town)
+    if story is None:
+        assert town["code"][:2] in {"97", "2A", "2B"}
+        return
+    checked(story)
+    assert town["name"].removeprefix("Le ") in story.caption
+
+
+def test_without_squares_there_is_no_distance() -> None:
+    overseas = tables.load_town("97602")
+    assert care.distances(overseas) is None
+    assert care.reach_table(overseas).empty
+    assert "carreaux" in care.distance_sentence(overseas)
+
+
+@pytest.mark.parametrize("code", care.STREET_TOWNS)
+def test_a_town_with_streets_has_its_figures_and_sentences(code: str) -> None:
+    name = tables.load_town(code)["name"].replace("'", "’")
+    for story in (care.time_map(code), care.reach_curves(code)):
+        assert name in story.caption.replace("'", "’")
+        checked(story)
+    for text in (
+        care.places_sentence(code),
+        care.bicycle_sentence(code),
+        care.far_sentence(code),
+        care.straight_error_sentence(code),
+        care.edge_sentence(code),
+    ):
+        assert text.endswith(".")
+        assert "nan" not in text.lower().split()
+    frame = care.shares_table(code)
+    shares = frame[["5 min (%)", "10 min (%)", "15 min (%)", "20 min (%)"]]
+    assert (shares.diff(axis=1).iloc[:, 1:] >= 0).all(axis=None)
+    assert (frame["10 min, au plus (%)"] >= frame["10 min (%)"]).all()
+    together = frame[frame["Service"].str.contains("services")].set_index("Mode")["10 min (%)"]
+    others = frame[~frame["Service"].isin(["hôpital"])].groupby("Mode")["10 min (%)"].min()
+    assert (together == others).all()  # nobody reaches all before each
+
+
+def test_the_bicycle_and_the_ages_are_compared() -> None:
+    story = checked(care.age_bars(["01306", "06012"]))
+    assert set(story.drawn["group"]) == {"Pont-de-Veyle", "Beausoleil"}
+    table = care.sensitivity_table(["01306", "06012"]).set_index("Choix")
+    straight = table.loc["À vol d’oiseau"]
+    assert (straight >= table.loc["Calcul du livre"]).all()
+    assert (table.loc["Vitesse haute"] >= table.loc["Vitesse basse"]).all()
+
+
+def test_the_detours_are_measured_with_their_error() -> None:
+    table = care.detours_table()
+    assert (table["Médiane"] > 1).all()
+    assert table["Erreur (min)"].notna().sum() == 3
+    assert "approximation" in care.distance_sentence(tables.load_town("46127"))
+    assert care.detour_sentence().count("minute") >= 3

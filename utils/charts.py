@@ -48,6 +48,7 @@ __all__ = [
     "evolution",
     "histogram_of_towns",
     "intervals",
+    "reach_curves",
     "scatter",
     "stacked",
     "strip_against",
@@ -524,6 +525,66 @@ def intervals(
 
 
 # -- bars ------------------------------------------------------------------------------
+
+
+@house_figure
+def reach_curves(
+    frame: pd.DataFrame, *, title: str = "", x_label: str = "", marks: Sequence[float] = ()
+) -> tuple[Figure, pd.DataFrame]:
+    """Draw the cumulative share of inhabitants reached, with its band: one panel a ``panel``.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        ``panel``, ``series`` (five at most), ``x``, ``value`` (%), and optionally ``low`` and
+        ``high``, the bounds of a band.
+    x_label : str
+        What ``x`` is, with its unit.
+    marks : sequence of float
+        Values of ``x`` to mark.
+
+    Returns
+    -------
+    figure : Figure
+    drawn : DataFrame
+        The frame given.
+
+    Raises
+    ------
+    TableError
+        If the frame is empty, lacks a column, or has too many series.
+    """
+    drawn = checked(frame, ["panel", "series", "x", "value"], what="Courbes")
+    panels, series = (list(dict.fromkeys(drawn[name])) for name in ("panel", "series"))
+    if len(series) > MAX_LINES_TOGETHER:
+        raise TableError(typographic("Courbes : plus de cinq séries ensemble."))
+    figure = _figure(2.1 * len(panels) + 0.4, title)
+    grid = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
+    banded = {"low", "high"} <= set(drawn.columns)
+    for axes, panel in zip(grid, panels, strict=True):
+        for rank, name in enumerate(series):
+            rows = drawn[(drawn["panel"] == panel) & (drawn["series"] == name)].sort_values("x")
+            x = _floats(rows["x"])
+            color = PALETTE[rank]
+            if banded:
+                axes.fill_between(
+                    x, _floats(rows["low"]), _floats(rows["high"]), color=color, alpha=0.18, lw=0
+                )
+            axes.plot(x, _floats(rows["value"]), color=color, ls=LINE_STYLES[rank])
+        for mark in marks:
+            axes.axvline(mark, color=MUTED, lw=0.8, ls=":", zorder=0)
+        axes.set(ylim=(0, 103), xlim=(0, float(drawn["x"].max())))
+        axes.set_title(typographic(str(panel)), loc="left")
+        axes.grid(axis="y")
+        french_axis(axes, "y", unit="%")
+        french_axis(axes, "x", ticks=7)
+    grid[-1].set_xlabel(typographic(x_label))
+    handles: list[Artist] = [
+        Line2D([], [], color=PALETTE[i], ls=LINE_STYLES[i], label=typographic(str(name)))
+        for i, name in enumerate(series)
+    ]
+    _legend(figure, handles)
+    return figure, drawn
 
 
 @house_figure

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import tempfile
 from pathlib import Path
@@ -20,6 +21,7 @@ from utils import (
     dashboard,
     datapackage,
     doctor,
+    fleet,
     links,
     portrait_export,
     prose,
@@ -28,8 +30,9 @@ from utils import (
     tables,
     verify,
 )
+from utils.build import one_town
 from utils.catalogue import load_sources
-from utils.errors import BookError, PvdError
+from utils.errors import BookError, FleetError, NetworkError, PvdError
 from utils.formats import counted
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -141,6 +144,82 @@ def portrait(
         err.print(f"{code} : {reason}", style="red", markup=False, soft_wrap=True)
     if report.failed:
         raise typer.Exit(2)
+
+
+@app.command("access")
+def access_to_care(
+    query: Annotated[
+        str | None, typer.Argument(metavar="VILLE", help="Nom ou code Insee d’une ville.")
+    ] = None,
+    every: Annotated[
+        bool, typer.Option("--all", help="Toutes les Petites villes de demain des extraits.")
+    ] = False,
+    osm: Annotated[
+        list[Path] | None,
+        typer.Option("--osm", help="Extrait OpenStreetMap (.osm.pbf) ; option répétable."),
+    ] = None,
+    modes: Annotated[str, typer.Option(help="À pied, à vélo : walk, bike ou walk,bike.")] = (
+        "walk,bike"
+    ),
+    jobs: Annotated[int, typer.Option(min=1, help="Processus sur cette machine.")] = 1,
+    scheduler: Annotated[
+        str, typer.Option(help="Adresse d’un planificateur Dask, par exemple tcp://hôte:8786.")
+    ] = "",
+    output: Annotated[
+        Path | None, typer.Option(help="Dossier des résultats ; le même reprend le calcul.")
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Le résultat d’une ville en JSON.")
+    ] = False,
+) -> None:
+    """Calculer l’accès aux soins, à pied et à vélo, d’une ville ou de toutes celles d’extraits."""
+    if every == (query is not None):
+        raise FleetError(
+            "Dites pour quelles villes : une, ou --all, toutes celles des extraits.",
+            hint="Exemples : pvd access 01306 ; pvd access --all --osm corse-latest.osm.pbf",
+        )
+    if query is not None:
+        _access_of_one(query, osm or [], modes, as_json=as_json)
+        return
+    report = fleet.run(
+        osm or [],
+        fleet.Bases.at_hand(),
+        output or sources.cache_folder() / "acces",
+        modes=fleet.read_modes(modes),
+        jobs=jobs,
+        scheduler=scheduler,
+        progress=lambda said: err.print(said, highlight=False, markup=False, soft_wrap=True),
+    )
+    out.print(report.sentence(), highlight=False, markup=False, soft_wrap=True)
+    for code, reason in report.failed.items():
+        err.print(f"{code} : {reason}", style="red", markup=False, soft_wrap=True)
+    if not report.ok:
+        raise typer.Exit(2)
+
+
+def _access_of_one(query: str, osm: list[Path], modes: str, *, as_json: bool) -> None:
+    """Print the access of one town, as sentences and a table, or as JSON."""
+    if len(osm) > 1:
+        raise NetworkError(
+            "Une ville se calcule sur un seul extrait OpenStreetMap.",
+            hint="Réunissez-les d’abord, par exemple avec « osmium merge ».",
+        )
+    found = one_town.measure(
+        tables.load_town(query),
+        osm=osm[0] if osm else None,
+        fetch=sources.fetch,
+        modes=fleet.read_modes(modes),
+    )
+    if as_json:
+        out.print_json(json.dumps(found.as_dict(), ensure_ascii=False, allow_nan=False))
+        return
+    for sentence in found.sentences():
+        out.print(sentence, highlight=False, soft_wrap=True, markup=False)
+    shares = found.shares()
+    table = Table(*shares.columns)
+    for row in shares.itertuples(index=False):
+        table.add_row(*map(str, row))
+    out.print(table)
 
 
 @app.command("book")

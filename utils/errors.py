@@ -18,6 +18,7 @@ __all__ = [
     "BookError",
     "CatalogueError",
     "ChecksumError",
+    "FleetError",
     "LayoutError",
     "NetworkError",
     "OfflineError",
@@ -114,6 +115,10 @@ class LayoutError(PvdError):
 
 class NetworkError(PvdError):
     """A street network cannot answer: no street, no facility, or not that town."""
+
+
+class FleetError(PvdError):
+    """The computation of all towns cannot start, or cannot go on."""
 
 
 class TableError(PvdError):

@@ -10,7 +10,7 @@ values, absent basemap) is in ``frame.attrs["notes"]``.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
@@ -56,6 +56,7 @@ __all__ = [
     "classify",
     "national_map",
     "scale_length",
+    "time_maps",
     "town_map",
 ]
 
@@ -738,3 +739,99 @@ def _compose_town(
     axes.set_position(
         (0.05 / WIDTH_IN, (legend_in + 0.03) / total, width_in / WIDTH_IN, map_in / total)
     )
+
+
+# -- times -----------------------------------------------------------------------------
+
+
+@house_figure
+def time_maps(
+    shapes: gpd.GeoDataFrame,
+    cells: pd.DataFrame,
+    places: Mapping[str, pd.DataFrame],
+    panels: Sequence[tuple[str, str, str]],
+    *,
+    epsg: int,
+    title: str = "",
+) -> tuple[Figure, pd.DataFrame]:
+    """Draw the outlines of times of one town, two maps a row, over its streets.
+
+    Parameters
+    ----------
+    shapes : GeoDataFrame
+        ``layer`` (``limite``, ``rues``, ``isochrone``), ``mode``, ``kind``, ``minutes``.
+    cells : DataFrame
+        ``x``, ``y`` (metres in ``epsg``), ``persons``: where people live.
+    places : mapping of str to DataFrame
+        Kind of a panel -> ``lon``, ``lat`` of what is reached.
+    panels : sequence of (mode, kind, heading)
+        The maps, in order.
+    epsg : int
+        Projected CRS of the maps.
+
+    Returns
+    -------
+    figure : Figure
+    drawn : DataFrame
+        ``mode``, ``kind``, ``minutes``, ``area_km2`` of each outline drawn.
+    """
+    checked(shapes, ["layer", "mode", "kind", "minutes", "geometry"], what="Carte des temps")
+    local = shapes.to_crs(epsg)
+    by_layer = dict(list(local.groupby("layer")))
+    left, low, right, high = by_layer["limite"].total_bounds
+    margin = 0.05 * max(right - left, high - low)
+    extent = (left - margin, low - margin, right + margin, high + margin)
+    minutes = sorted(by_layer["isochrone"]["minutes"].unique())
+    colors = sequential(len(minutes) + 1)[:0:-1]
+    columns = 2
+    rows = -(-len(panels) // columns)
+    width = (WIDTH_IN - 0.15) / columns
+    tall = width * (extent[3] - extent[1]) / (extent[2] - extent[0])
+    figure = Figure(figsize=(WIDTH_IN, rows * (tall + 0.3)), layout="constrained")
+    lines = message_title(figure, title).count("\n") + 1 if title else 0
+    grid = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axes in grid[len(panels) :]:
+        axes.set_axis_off()
+    for axes, (mode, kind, heading) in zip(grid, panels, strict=False):
+        own = by_layer["isochrone"]
+        own = own[(own["mode"] == mode) & (own["kind"] == kind)].set_index("minutes")
+        axes.set_facecolor(LAND)
+        for limit, color in zip(minutes[::-1], colors[::-1], strict=True):
+            shape = own.loc[[limit]]
+            if not shape.geometry.is_empty.all():
+                shape.plot(ax=axes, color=color, lw=0, aspect=None, zorder=2)
+        by_layer["rues"].plot(ax=axes, color="white", lw=0.4, aspect=None, zorder=3)
+        axes.scatter(
+            cells["x"], cells["y"], s=2 + np.sqrt(cells["persons"]), fc=INK, ec="white",
+            lw=0.35, zorder=4,
+        )  # fmt: skip
+        by_layer["limite"].boundary.plot(ax=axes, color=TOWN, lw=1.4, aspect=None, zorder=5)
+        doors = places[kind]
+        at = gpd.GeoSeries.from_xy(doors["lon"], doors["lat"], crs=4326).to_crs(epsg)
+        axes.plot(at.x, at.y, "P", ms=5.5, color="white", mec=INK, mew=0.9, ls="", zorder=6)
+        axes.set(xlim=(extent[0], extent[2]), ylim=(extent[1], extent[3]), aspect="equal")
+        axes.set(xlabel="", ylabel="")
+        axes.spines[["left", "bottom"]].set_visible(False)
+        axes.set_xticks([])
+        axes.set_yticks([])
+        axes.set_title(typographic(heading), loc="left")
+    _scale_bar(grid[0])
+    handles: list[Artist] = [
+        Patch(fc=color, label=f"{number(limit)}{NBSP}minutes au plus")
+        for limit, color in zip(minutes, colors, strict=True)
+    ]
+    handles += [
+        Patch(fc=LAND, ec=LINES, label="davantage"),
+        Line2D([], [], color=TOWN, lw=1.4, label="limite communale"),
+        Line2D([], [], marker="o", ls="", ms=4, color=INK, mec="none", label="habitants"),
+        Line2D([], [], marker="P", ls="", ms=6, color="white", mec=INK, label="lieu de soins"),
+    ]
+    figure.legend(handles=handles, loc="outside lower left", ncols=3, borderaxespad=0.2)
+    figure.set_figheight(rows * (tall + 0.28) + 0.21 * lines + 0.85)
+    drawn = local[local["layer"] == "isochrone"]
+    asked = {(mode, kind) for mode, kind, _ in panels}
+    drawn = drawn[[pair in asked for pair in zip(drawn["mode"], drawn["kind"], strict=True)]]
+    frame = pd.DataFrame(drawn[["mode", "kind", "minutes"]]).assign(
+        area_km2=(drawn.area / 1e6).round(3)
+    )
+    return figure, frame.reset_index(drop=True)

@@ -44,6 +44,7 @@ __all__ = [
     "file_sha256",
     "load_bpe_types",
     "load_brands",
+    "load_care_distances",
     "load_chains_of_programme",
     "load_cinemas",
     "load_concentration",
@@ -52,6 +53,7 @@ __all__ = [
     "load_culture_types",
     "load_departements",
     "load_detector",
+    "load_detours",
     "load_energy",
     "load_energy_errors",
     "load_energy_history",
@@ -68,6 +70,11 @@ __all__ = [
     "load_register_blanks",
     "load_shop_squares",
     "load_signs",
+    "load_street_cells",
+    "load_street_places",
+    "load_street_sensitivity",
+    "load_street_shapes",
+    "load_street_shares",
     "load_structure",
     "load_town",
     "load_towns",
@@ -81,7 +88,14 @@ TABLES: Final = DATA / "tables"
 MANIFEST: Final = TABLES / "manifest.json"
 
 #: The files of indicators: a source that cannot be had leaves the other groups fresh.
-INDICATOR_GROUPS: Final = ("territoire", "equipements", "culture", "energie", "soins")
+INDICATOR_GROUPS: Final = (
+    "territoire",
+    "equipements",
+    "culture",
+    "energie",
+    "soins",
+    "distances",
+)
 
 #: Year of the newest municipal population in ``towns``.
 LATEST_POPULATION: Final = 2023
@@ -415,6 +429,57 @@ def load_cinemas() -> pd.DataFrame:
 def load_concentration() -> pd.DataFrame:
     """Load how concentrated culture is: :func:`utils.culture.concentration`, and ``group``."""
     return pd.read_parquet(_path("concentration_culture"))
+
+
+def load_care_distances() -> pd.DataFrame:
+    """Load how far the inhabitants of each PVD with squares are from care, as the crow flies.
+
+    Returns
+    -------
+    DataFrame
+        ``code``, ``kind``, ``age`` (``tous``, then :data:`utils.care.AGES`), ``persons``,
+        ``median_km``, ``within_0.5``… (%), as :func:`utils.care.distances_by_commune` says.
+    """
+    return pd.read_parquet(_path("distances_soins"))
+
+
+def load_detours() -> pd.DataFrame:
+    """Load how much longer streets are than straight lines (:func:`utils.care.detours`)."""
+    return pd.read_parquet(_path("osm_detours"))
+
+
+def load_street_cells() -> pd.DataFrame:
+    """Load inhabitants and minutes in cells of 100 m (EPSG:2154) of the towns with streets.
+
+    Returns
+    -------
+    DataFrame
+        ``code``, ``x``, ``y``, ``persons``, ``imputed_persons``, ``edge_walk``, ``edge_bike``
+        (persons whose time the edge may change), ages, then ``walk_doctor``…
+        (minutes), ``leave_walk`` (minutes to the edge of the extract), ``straight_doctor``…
+        (metres). Derived from OpenStreetMap (ODbL), as all that begins with ``osm_``.
+    """
+    return pd.read_parquet(_path("osm_acces_soins"))
+
+
+def load_street_shares() -> pd.DataFrame:
+    """Load the shares of inhabitants by minutes (:func:`utils.access.curves`), by ``code``."""
+    return pd.read_parquet(_path("osm_parts_soins"))
+
+
+def load_street_places() -> pd.DataFrame:
+    """Load the care placed around these towns: ``code, kind, source, lon, lat``."""
+    return pd.read_parquet(_path("osm_lieux_soins"))
+
+
+def load_street_shapes() -> gpd.GeoDataFrame:
+    """Load the pictures of these towns: ``code, layer, mode, kind, minutes, geometry``."""
+    return gpd.read_parquet(_path("osm_carte_soins"))
+
+
+def load_street_sensitivity() -> pd.DataFrame:
+    """Load what other choices would give: ``code, mode, kind, variant, share`` (%)."""
+    return pd.read_parquet(_path("osm_sensibilite_soins"))
 
 
 def load_signs() -> pd.DataFrame:

@@ -21,7 +21,7 @@ import pandas as pd
 from filelock import FileLock, Timeout
 
 from utils import __version__, communes, sources, tables
-from utils.build import care, commerce, culture, energy, territory
+from utils.build import care, commerce, culture, energy, streets, territory
 from utils.build.commerce import SIGNS, refresh_brands
 from utils.build.workshop import Asked, Builder, Method, Workshop, complete, universe
 from utils.catalogue import DATA, load_indicators_catalogue
@@ -40,6 +40,7 @@ __all__ = [
 
 #: Modules whose text decides what the tables hold; their digest is in the manifest.
 _CODE: Final = (
+    "access.py",
     "brands.py",
     "build",
     "care.py",
@@ -48,6 +49,7 @@ _CODE: Final = (
     "communes.py",
     "culture.py",
     "energy.py",
+    "network.py",
     "tables.py",
     "territory.py",
     "readers",
@@ -93,7 +95,7 @@ def _indicator_builder(group: str) -> Callable[[Workshop], pd.DataFrame]:
     return build
 
 
-_THEMES: Final = (territory, commerce, culture, energy, care)
+_THEMES: Final = (territory, commerce, culture, energy, care, streets)
 
 METHODS: Final[Mapping[str, Method]] = {
     name: method for theme in _THEMES for name, method in theme.METHODS.items()

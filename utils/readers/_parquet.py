@@ -85,6 +85,7 @@ def query(
             "autoinstall_known_extensions": False,
         }
         with duckdb.connect(":memory:", config=settings) as connection:
+            connection.execute("SET enable_progress_bar = false")  # printed among results
             try:
                 return connection.execute(text, given).df()
             except duckdb.Error as error:

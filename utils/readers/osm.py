@@ -9,7 +9,7 @@ point: a bicycle is never pushed against a one-way street.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -23,7 +23,7 @@ from osmium.filter import KeyFilter
 
 from utils.errors import LayoutError
 
-__all__ = ["OsmExtract", "access_rules", "read_osm"]
+__all__ = ["Box", "OsmExtract", "access_rules", "read_osm", "read_osm_pieces"]
 
 #: Tags of a node or a way, the way that OpenStreetMap gives them.
 Tags = Mapping[str, str]
@@ -237,6 +237,18 @@ class _Gatherer:
         self.outlines: list[str] = []
         self._wkb = osmium.geom.WKBFactory()
 
+    def clear(self) -> None:
+        """Forget all but the barriers, which the file gives before the streets."""
+        self.streets.clear()
+        self.sizes.clear()
+        self.refs.clear()
+        self.x.clear()
+        self.y.clear()
+        self.places.clear()
+        self.points.clear()
+        self.homes.clear()
+        self.outlines.clear()
+
     def holds(self, lon: float, lat: float) -> bool:
         """Tell whether a place is in the window, when there is one."""
         if self.within is None:
@@ -354,16 +366,53 @@ def read_osm(path: Path, *, homes: bool = True, within: Box | None = None) -> Os
     LayoutError
         The file is absent, cut, corrupt, or not an OpenStreetMap file.
     """
+    (whole,) = _pieces(path, _Gatherer(within), homes=homes)
+    return whole
+
+
+def read_osm_pieces(path: Path, *, size: int = 500_000) -> Iterator[OsmExtract]:
+    """Read a large extract a piece at a time: memory is bounded.
+
+    Parameters
+    ----------
+    path : Path
+        As for :func:`read_osm`.
+    size : int
+        A piece ends when it has that many nodes of streets and homes.
+
+    Yields
+    ------
+    OsmExtract
+        Each street, place and home is in one piece; a node may be in several. ``box`` is the
+        header's, else the extent of the piece. Where the nodes of the file stand is kept in
+        a temporary file (16 bytes a node), not in memory.
+
+    Raises
+    ------
+    LayoutError
+        As for :func:`read_osm`.
+    """
+    return _pieces(path, _Gatherer(None), homes=True, size=size, locations="sparse_file_array")
+
+
+def _pieces(
+    path: Path,
+    found: _Gatherer,
+    *,
+    homes: bool,
+    size: float = math.inf,
+    locations: str = "flex_mem",
+) -> Iterator[OsmExtract]:
+    """Pass over a file, and yield what a gatherer holds each time that it is full."""
     if not path.is_file():
         raise LayoutError(
             f"Le fichier {path} n’existe pas.",
             hint="Donnez le chemin d’un extrait OpenStreetMap (.osm.pbf, .osm ou .osm.gz).",
         )
-    found = _Gatherer(within)
     try:
         box = _header_box(path)
         areal = (*_PLACE_KEYS, *(["building"] if homes else []))
-        items = osmium.FileProcessor(path).with_areas(KeyFilter(*areal))
+        items = osmium.FileProcessor(path).with_locations(locations).with_areas(KeyFilter(*areal))
         for item in items.with_filter(KeyFilter("highway", "barrier", *areal)):
             if isinstance(item, osmium.osm.Node):
                 found.node(item)
@@ -371,11 +420,18 @@ def read_osm(path: Path, *, homes: bool = True, within: Box | None = None) -> Os
                 found.way(item)
             elif isinstance(item, osmium.osm.Area):
                 found.area(item, homes=homes)
+            if len(found.refs) + len(found.homes) >= size:
+                yield _extract(found, box)
+                found.clear()
     except RuntimeError as error:  # the only class that libosmium raises
         raise LayoutError(
             f"Le fichier {path.name} n’est pas un extrait OpenStreetMap lisible : {error}.",
             hint="Téléchargez-le de nouveau : il est coupé, abîmé, ou d’un autre format.",
         ) from error
+    yield _extract(found, box)
+
+
+def _extract(found: _Gatherer, box: Box | None) -> OsmExtract:
     nodes, segments, cut = _network(found)
     return OsmExtract(
         nodes=nodes,
@@ -383,7 +439,7 @@ def read_osm(path: Path, *, homes: bool = True, within: Box | None = None) -> Os
         segments=segments,
         places=_place_frame(found),
         buildings=_home_frame(found),
-        box=_common(box or _extent(nodes), within),
+        box=_common(box or _extent(nodes), found.within),
         cut=cut,
     )
 

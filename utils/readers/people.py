@@ -29,6 +29,7 @@ from utils.readers._base import (
 )
 
 __all__ = [
+    "SQUARES_CRS",
     "read_carreaux_200m",
     "read_filosofi",
     "read_navettes",
@@ -228,6 +229,8 @@ _SQUARES: Final[Mapping[str, Sequence[str]]] = {
     "age_80_plus": ["ind_80p"],
 }
 _TEXTS: Final = ("idcar", "codes")
+#: CRS of the squares of mainland France and Corsica.
+SQUARES_CRS: Final = 3035
 _FROM_ID: Final = ("x", "y", "epsg")
 _IDENTIFIER: Final = r"CRS(?P<epsg>\d+)RES\d+mN(?P<y>\d+)E(?P<x>\d+)$"
 
