@@ -117,7 +117,7 @@ def test_the_interactive_map_loads_nothing_from_elsewhere_and_is_the_same_twice(
     assert isinstance(block, HtmlBlock)
     assert str(block) == str(wind.interactive(town))
     whole = page(block)
-    assert str(block) == f"```{{=html}}\n{block._repr_html_()}\n```"
+    assert str(block) == f"```{{=html}}\n{block.html}\n```"
     assert re.findall(r"<(?:script|link|img)[^>]+(?:src|href)=", whole) == []
     assert "Roye" in whole
     assert "Plan IGN" in whole
