@@ -36,7 +36,7 @@ _DICTIONARIES: Final = tuple(
 _HIDDEN: Final = re.compile(
     r"```.*?^```[ \t]*$"  # code
     r"|^:::.*?$"  # divs
-    r"|`[^`\n]*`"  # inline code
+    r"|`[^`\n]*(?:\n[^`\n]+)?`"  # inline code, over two lines at most
     r"|<!--.*?-->|</?[a-zA-Z][^>]*>"
     r"|\]\([^)]*\)|^\[[^\]\n]+\]:.*?$"  # targets of links
     r"|\{\{<.*?>\}\}|\{[^}\n]*\}"  # shortcodes, attributes

@@ -135,7 +135,9 @@ class Workshop:
         path = self.path(source)
         chosen = reader or READERS[source]
         try:
-            return self.once(f"{source}:{chosen.__name__}", lambda: chosen(path))
+            return self.once(
+                f"{source}:{chosen.__module__}.{chosen.__qualname__}", lambda: chosen(path)
+            )
         except LayoutError as error:
             self._failed[source] = error
             raise
