@@ -97,6 +97,7 @@ def test_every_import_of_the_code_is_declared() -> None:
         "pypandoc": "pypandoc-binary",
         "bs4": "beautifulsoup4",
         "PIL": "pillow",
+        "sklearn": "scikit-learn",
     }
     for path in (ROOT / "utils").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

@@ -303,6 +303,14 @@ _BROKEN_IMAGES: Final = """async () => {
 #: Unfold everything, so that what is folded is judged too.
 _UNFOLD: Final = "() => document.querySelectorAll('details').forEach((d) => { d.open = true; })"
 
+#: Tell whether the page is dark: the sheets that Quarto puts in are there, not only asked for.
+_DARKENED: Final = """() => {
+  const quarto = document.querySelector("link#quarto-bootstrap");
+  const sheets = [...document.querySelectorAll("link[rel=stylesheet]")];
+  return sheets.every((link) => link.sheet)
+    && (!quarto || document.body.classList.contains("quarto-dark"));
+}"""
+
 #: Run axe and return, for each rule that is broken, its name and the elements that break it.
 _AXE: Final = """async (tags) => {
   const found = await axe.run(document, {
@@ -419,12 +427,18 @@ def _look(browser: Browser, address: str, name: str, width: int, shot: Path) -> 
             faults.append(f"plus large que l’écran, {', '.join(wide)}")
         page.wait_for_load_state("networkidle")
         page.screenshot(path=str(shot), full_page=True)
+        # What a reader unfolds may ask elsewhere, by her own act: the tiles of a map.
+        page.remove_listener("console", on_console)
+        page.unroute("**/*")
+        page.route(
+            lambda url: not url.startswith((address, "data:", "blob:")), lambda route: route.abort()
+        )
         page.evaluate(_UNFOLD)
         page.add_style_tag(content="*, ::before, ::after { transition: none !important; }")
         page.evaluate(_axe_script())
         faults += _accessibility(page, "clair")
         page.emulate_media(color_scheme="dark")
-        page.wait_for_load_state("networkidle")
+        page.wait_for_function(_DARKENED)
         faults += _accessibility(page, "sombre")
     return [fault.replace(f"{address}/", "") for fault in faults]
 
