@@ -374,7 +374,7 @@ def test_contours_of_departements(tmp_path):
 
 
 def test_contours_faults_are_told(tmp_path):
-    with pytest.raises(LayoutError, match="illisible"):
+    with pytest.raises(LayoutError, match="n’est pas un fichier de contours lisible"):
         te.read_contours(written(tmp_path, b"rien", "synthetique.geojson"))
     with pytest.raises(LayoutError, match="introuvable"):
         te.read_contours(outlines(tmp_path, {"autre": ["a", "b"]}))
@@ -425,7 +425,7 @@ def test_aav_faults_are_told(tmp_path):
     ]
     with pytest.raises(LayoutError, match=r"introuvable.*CATEAAV2020.*CAT"):
         te.read_aav(workbook(tmp_path, {**AAV, "Composition_communale": renamed}))
-    with pytest.raises(LayoutError, match="illisible"):
+    with pytest.raises(ArchiveError, match="illisible"):
         te.read_aav(written(tmp_path, b"<html>", "synthetique.xlsx"))
 
 

@@ -41,9 +41,9 @@ def test_with_the_extracts_the_tables_are_found_again(
 
 def test_tables_of_streets_come_from_openstreetmap_and_say_so() -> None:
     entries = tables.load_manifest()["tables"]
-    of_streets = {name: entry for name, entry in entries.items() if name.startswith("osm_")}
-    assert set(of_streets) == set(streets.BUILDERS)
-    for entry in of_streets.values():
+    drawn = {name: entry for name, entry in entries.items() if name.startswith("osm_")}
+    assert set(streets.BUILDERS) <= set(drawn)
+    for entry in drawn.values():
         licences = {load_sources()[source["id"]].licence for source in entry["sources"]}
         assert "ODbL-1.0" in licences
 
