@@ -7,6 +7,7 @@ import json
 import re
 import shutil
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -241,7 +242,7 @@ def test_a_stranger_types_a_name_and_reads_what_is_particular(page: Page, addres
     assert "consommation d’électricité (industrie)" in told
     trait = _plain(page.locator(".tdb-trait").first.inner_text())
     assert "▲ 73,7 MWh par habitant" in trait
-    assert "Plus haut que dans ses 20 villes comparables ; 158 fois la médiane" in trait
+    assert "Plus haut que dans ses 20 villes comparables ; 273 fois la médiane" in trait
     box.press("Escape")
     expect(box).to_have_value("")
 
@@ -411,4 +412,5 @@ def test_a_page_opened_as_a_file_says_what_to_do(page: Page, site: Path) -> None
 @needs_browser
 @pytest.mark.slow
 def test_the_page_meets_wcag_at_every_width_and_in_the_dark(site: Path, tmp_path: Path) -> None:
-    assert sitecheck.check_in_browser(site, tmp_path) == []
+    with ThreadPoolExecutor(1) as other:  # the page of the other tests holds this thread
+        assert other.submit(sitecheck.check_in_browser, site, tmp_path).result() == []
