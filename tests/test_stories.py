@@ -310,7 +310,7 @@ def test_catalogue_pages_hold_every_entry() -> None:
     assert "#src-bpe-2018" in page
     assert catalogue_pages.indicators_markdown().count("](sources.qmd#src-") > 120
     assert catalogue_pages.tables_markdown().count("`indicators_") == len(tables.INDICATOR_GROUPS)
-    assert catalogue_pages.data_date() == "27 avril 2026"
+    assert catalogue_pages.data_date() == "31 juillet 2026"  # the register of the Lot
 
 
 # --------------------------------------------------------------------------- care
