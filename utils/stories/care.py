@@ -27,7 +27,7 @@ from utils.formats import (
 from utils.network import Mode
 from utils.publish import describe_strip
 from utils.stories import comparison
-from utils.stories.common import Story, ratio_words, share_below
+from utils.stories.common import Story, place_of, ratio_words, share_below
 
 __all__ = [
     "STREET_TOWNS",
@@ -113,11 +113,6 @@ _KM: Final = f"1{NBSP}km"
 _GAP_POINTS: Final = 2.0
 #: Minutes at which the stories tell who stays far.
 _FAR_MIN: Final = 10
-
-
-def _place(town: pd.Series) -> str:
-    place = in_town(town["name"])
-    return place[0].upper() + place[1:]
 
 
 def _label(indicator: str) -> str:
@@ -228,7 +223,7 @@ def accessibility(town: pd.Series) -> Story | None:
         town_name=town["name"],
         group_name=comparison.GROUP,
         title=typographic(
-            f"{_place(town)}, l’accessibilité est sous la médiane des comparables pour"
+            f"{place_of(town)}, l’accessibilité est sous la médiane des comparables pour"
             f" {counted(len(below), 'profession')} sur {len(APL)}"
         ),
         shared=False,
@@ -265,7 +260,7 @@ def _factors() -> tuple[float, float, float]:
 
 def _without_squares(town: pd.Series) -> str:
     return typographic(
-        f"{_place(town)}, l’Insee ne publie pas de carreaux de 200 m dans le fichier que ce livre"
+        f"{place_of(town)}, l’Insee ne publie pas de carreaux de 200 m dans le fichier que ce livre"
         " utilise (métropole et Corse) : on ignore où vivent les habitants dans la commune, et"
         " aucune distance n’est calculée. Restent les nombres de soignants et l’APL."
     )
@@ -278,7 +273,7 @@ def distance_sentence(town: pd.Series) -> str:
     if math.isnan(own):
         if overseas(town["code"]):
             return _without_squares(town)
-        return typographic(f"{_place(town)}, aucun carreau habité n’est publié.")
+        return typographic(f"{place_of(town)}, aucun carreau habité n’est publié.")
     low, middle, high = _factors()
     pace = 60 * network.walk_mps()
     minutes = [1000 * own * factor / pace for factor in (low, middle, high)]
@@ -308,28 +303,20 @@ def distances(town: pd.Series) -> Story | None:
     own, others = comparison.split(frame[frame["indicator"] == "part_1km_medecin"])
     far, rank = 100 - own, 100 - share_below(others, own)
     title = (
-        f"{_place(town)}, {percent(far)} des habitants sont à plus de {_KM} d’un généraliste,"
+        f"{place_of(town)}, {percent(far)} des habitants sont à plus de {_KM} d’un généraliste,"
         f" plus que dans {percent(rank)} des comparables"
         if rank >= 50
-        else f"{_place(town)}, {percent(own)} des habitants ont un généraliste à moins de {_KM},"
+        else f"{place_of(town)}, {percent(own)} des habitants ont un généraliste à moins de {_KM},"
         f" plus que dans {percent(100 - rank)} des comparables"
     )
-    figure, drawn = charts.strip_against(
-        frame[["label", "code", "value", "unit", "decimals"]],
-        town=town["code"],
-        town_name=town["name"],
-        group_name=comparison.GROUP,
-        title=typographic(title),
-        shared=False,
-    )
-    return Story(
-        figure,
-        drawn,
-        caption=typographic(
+    return comparison.strips(
+        town,
+        frame,
+        title=title,
+        caption=(
             f"Habitants {of_town(town['name'])} et de ses villes comparables selon leur distance à"
             " vol d’oiseau au soignant le plus proche."
         ),
-        alt=describe_strip(drawn, town_name=town["name"], group_name=comparison.GROUP),
         sources=STRAIGHT_SOURCES,
         note="Du milieu de chaque carreau de 200 m au cabinet le plus proche, dans la commune ou"
         " non ; les soignants de l’étranger ne comptent pas. Carreaux de 2019, cabinets de 2021.",
@@ -376,13 +363,13 @@ def age_distances(town: pd.Series) -> Story | None:
     doctor = own[own["kind"] == "doctor"].set_index("age")["within_1.0"].astype(float)
     old, every = 100 - doctor.get("age_over_80", np.nan), 100 - doctor["tous"]
     if math.isnan(old):
-        title = f"{_place(town)}, personne de 80 ans ou plus dans les carreaux publiés"
+        title = f"{place_of(town)}, personne de 80 ans ou plus dans les carreaux publiés"
     elif every < 1:
-        title = f"{_place(town)}, presque tous ont un généraliste à moins de {_KM}, à tout âge"
+        title = f"{place_of(town)}, presque tous ont un généraliste à moins de {_KM}, à tout âge"
     else:
         words = "autant que" if abs(old - every) < 2 else "plus que" if old > every else "moins que"
         title = (
-            f"{_place(town)}, {percent(old)} des 80 ans ou plus sont à plus de {_KM} d’un"
+            f"{place_of(town)}, {percent(old)} des 80 ans ou plus sont à plus de {_KM} d’un"
             f" généraliste, {words} l’ensemble ({percent(every)})"
         )
     figure, drawn = charts.bars(
@@ -583,7 +570,7 @@ def time_map(code: str) -> Story:
         panels,
         epsg=local_epsg(code),
         title=typographic(
-            f"{_place(town)}, {percent(walk)} des habitants ont {together} à {_FAR_MIN} minutes à"
+            f"{place_of(town)}, {percent(walk)} des habitants ont {together} à {_FAR_MIN} minutes à"
             f" pied, {percent(bike)} à vélo"
         ),
     )
@@ -654,7 +641,7 @@ def reach_curves(code: str) -> Story:
     figure, drawn = charts.reach_curves(
         frame,
         title=typographic(
-            f"{_place(town)}, {_FAR_MIN} minutes à pied suffisent à {percent(band[0])} ou à"
+            f"{place_of(town)}, {_FAR_MIN} minutes à pied suffisent à {percent(band[0])} ou à"
             f" {percent(band[1])} des habitants, selon leur pas"
         ),
         x_label="minutes jusqu’au service le plus proche",
@@ -713,7 +700,7 @@ def bicycle_sentence(code: str) -> str:
     far = cells[cells["walk_together"] > _FAR_MIN]
     saved = np.average(far["walk_together"] - far["bike_together"], weights=far["persons"])
     return typographic(
-        f"{_place(town)}, le vélo met {_together_words(code)} à {_FAR_MIN} minutes de"
+        f"{place_of(town)}, le vélo met {_together_words(code)} à {_FAR_MIN} minutes de"
         f" {percent(bike)} des habitants au lieu de {percent(walk)} à pied. Ceux qui en sont à plus"
         f" de {_FAR_MIN} minutes à pied y gagnent {number(saved)} minutes par trajet en moyenne."
     )
@@ -730,7 +717,7 @@ def far_sentence(code: str) -> str:
     far = cells[cells["walk_together"] > _FAR_MIN]
     share = 100 - _share(code, "walk", access.TOGETHER, _FAR_MIN)
     if far.empty:
-        return typographic(f"{_place(town)}, personne n’est à plus de {_FAR_MIN} minutes à pied.")
+        return typographic(f"{place_of(town)}, personne n’est à plus de {_FAR_MIN} minutes à pied.")
     centre = [np.average(cells[axis], weights=cells["persons"]) for axis in ("x", "y")]
     dx, dy = far["x"] - centre[0], far["y"] - centre[1]
     side = (np.round(np.degrees(np.arctan2(dy, dx)) / 45).astype(int) % 8).map(
@@ -739,7 +726,7 @@ def far_sentence(code: str) -> str:
     weight = far["persons"].groupby(side).sum().sort_values(ascending=False)
     main = str(weight.index[0])
     return typographic(
-        f"{_place(town)}, {percent(share)} des habitants, soit"
+        f"{place_of(town)}, {percent(share)} des habitants, soit"
         f" {number(share * cells['persons'].sum() / 100)}, sont à plus de {_FAR_MIN} minutes à pied"
         f" {_of_together(code)} : {percent(100 * weight.iloc[0] / weight.sum())} d’entre eux"
         f" environ vivent vers {main}, par rapport au centre habité. La maille la plus éloignée est"
@@ -826,7 +813,7 @@ def straight_error_sentence(code: str) -> str:
     within = lines[lines["kind"] == access.TOGETHER].set_index("variant")["share"]
     error = np.average((factor * straight - true).abs(), weights=weight)
     return typographic(
-        f"{_place(town)}, à {_FAR_MIN} minutes à pied {_of_together(code)}, les rues donnent"
+        f"{place_of(town)}, à {_FAR_MIN} minutes à pied {_of_together(code)}, les rues donnent"
         f" {percent(within[REFERENCE])} des habitants, la ligne droite"
         f" {percent(within[STRAIGHT])}, et la ligne droite multipliée par {number(factor, 2)}"
         f" {percent(within[DETOUR])} ; cette dernière se trompe de {_minutes(error)} par habitant"
@@ -848,7 +835,7 @@ def edge_sentence(code: str) -> str:
     ].iloc[0]
     gap = float(at["share_max"] - at["share"])
     return typographic(
-        f"{_place(town)}, {percent(flagged['walk'])} des habitants à pied et"
+        f"{place_of(town)}, {percent(flagged['walk'])} des habitants à pied et"
         f" {percent(flagged['bike'])} à vélo sont assez près du bord de l’extrait pour qu’un"
         " service plus proche, au-delà, puisse changer leur temps. La part à"
         f" {_FAR_MIN} minutes à pied en est incertaine de {number(gap)} {plural(gap, 'point')}"

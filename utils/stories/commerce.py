@@ -22,7 +22,7 @@ from utils.formats import (
 )
 from utils.publish import describe_bars, describe_evolution, describe_map, describe_strip
 from utils.stories import comparison
-from utils.stories.common import Story, ratio_words, share_below
+from utils.stories.common import Story, place_of, ratio_words, share_below
 
 __all__ = [
     "basket",
@@ -69,11 +69,6 @@ TARGETS: Final = {"precision": 0.97, "recall": 0.85}
 SOURCES: Final = ("bpe_2018", "population_historique")
 
 
-def _place(town: pd.Series) -> str:
-    place = in_town(town["name"])
-    return place[0].upper() + place[1:]
-
-
 # --------------------------------------------------------------------------- what there is
 
 
@@ -106,10 +101,10 @@ def families(town: pd.Series) -> Story:
         ranks[str(label)] = share_below(others, own)
     known = {label: rank for label, rank in ranks.items() if not math.isnan(rank)}
     if not known or max(known.values()) < 50:
-        title = f"{_place(town)}, aucune famille de commerces n’est plus fournie qu’ailleurs"
+        title = f"{place_of(town)}, aucune famille de commerces n’est plus fournie qu’ailleurs"
     else:
         best = max(known, key=lambda label: known[label])
-        title = f"{_place(town)}, la famille « {best.lower()} » est plus fournie" + (
+        title = f"{place_of(town)}, la famille « {best.lower()} » est plus fournie" + (
             " que dans toutes les villes comparables"
             if known[best] == 100
             else f" que dans {percent(known[best])} des villes comparables"
@@ -158,24 +153,14 @@ def variety(town: pd.Series) -> Story:
         title = f"La variété des commerces n’est pas connue {in_town(town['name'])}"
     else:
         title = (
-            f"{_place(town)}, {counted(own, 'type')} de commerces sur"
+            f"{place_of(town)}, {counted(own, 'type')} de commerces sur"
             f" {number(len(_kinds()))} : la médiane des comparables est {number(others.median())}"
         )
-    figure, drawn = charts.strip_against(
-        lines[["label", "code", "value", "unit", "decimals"]],
-        town=town["code"],
-        town_name=town["name"],
-        group_name=comparison.GROUP,
-        title=typographic(title),
-        shared=False,
-    )
-    return Story(
-        figure,
-        drawn,
-        caption=typographic(
-            f"Variété des commerces en {YEAR} : {town['name']} et ses villes comparables."
-        ),
-        alt=describe_strip(drawn, town_name=town["name"], group_name=comparison.GROUP),
+    return comparison.strips(
+        town,
+        lines,
+        title=title,
+        caption=(f"Variété des commerces en {YEAR} : {town['name']} et ses villes comparables."),
         sources=SOURCES,
         note="L’indice de Shannon vaut 0 quand tous les commerces sont du même type, et monte avec"
         " le nombre de types et l’égalité de leurs parts.",
@@ -267,13 +252,13 @@ def basket(town: pd.Series) -> Story:
     elif here.all():
         everyone = 100 * met.drop(index=town["code"]).all(axis=1).mean()
         title = (
-            f"{_place(town)}, le panier est complet, comme dans {percent(everyone)} des villes"
+            f"{place_of(town)}, le panier est complet, comme dans {percent(everyone)} des villes"
             " comparables"
         )
     else:
         usual = share[~here].idxmax()
         title = (
-            f"{_place(town)}, il manque {counted((~here).sum(), 'service')} du panier sur"
+            f"{place_of(town)}, il manque {counted((~here).sum(), 'service')} du panier sur"
             f" {len(here)} ; le plus courant ailleurs : {usual}, dans {percent(share[usual])} des"
             " villes comparables"
         )
@@ -301,7 +286,7 @@ def basket_sentence(town: pd.Series) -> str:
     total = len(commerce.BASKET)
     if missing.empty:
         return typographic(
-            f"{_place(town)}, les {total} services du panier de la vie courante sont là."
+            f"{place_of(town)}, les {total} services du panier de la vie courante sont là."
         )
     listed = join_words(
         [
@@ -313,7 +298,7 @@ def basket_sentence(town: pd.Series) -> str:
     )
     here = total - len(missing)
     return typographic(
-        f"{_place(town)}, {counted(here, 'service')} du panier sur {total}"
+        f"{place_of(town)}, {counted(here, 'service')} du panier sur {total}"
         f" {'est' if here < 2 else 'sont'} là. Il manque : {listed}."
     )
 
@@ -350,10 +335,11 @@ def food_formats(town: pd.Series) -> Story:
     if pd.isna(large):
         title = f"Les commerces alimentaires {of_town(town['name'])} ne sont pas dénombrés"
     elif nothing:
-        title = f"{_place(town)}, aucun commerce alimentaire en {years[-1]}"
+        title = f"{place_of(town)}, aucun commerce alimentaire en {years[-1]}"
     else:
         title = (
-            f"{_place(town)} en {years[-1]}, {counted(large, 'grande surface', 'grandes surfaces')}"
+            f"{place_of(town)} en {years[-1]},"
+            f" {counted(large, 'grande surface', 'grandes surfaces')}"
             f" et {counted(small, 'commerce de bouche ou épicerie', FOOD_SHOPS)}"
         )
     figure, drawn = charts.stacked(frame[["label", "part", "value"]], title=typographic(title))
@@ -403,8 +389,8 @@ def chains(town: pd.Series) -> Story:
     share = _chain_share(whole)
     if shown:
         title = (
-            f"{_place(town)}, {percent(_chain_share(own))} des commerces sont d’une chaîne connue,"
-            f" contre {percent(share)} dans les PVD"
+            f"{place_of(town)}, {percent(_chain_share(own))} des commerces sont d’une chaîne"
+            f" connue, contre {percent(share)} dans les PVD"
         )
     else:
         large = _chain_share(programme[programme["famille"] == next(iter(trades))])
@@ -542,7 +528,7 @@ def core(town: pd.Series) -> str:
         return typographic(f"{text} {town['name']} n’y est pas.")
     rank = share_below(programme, own)
     return typographic(
-        f"{_place(town)}, {percent(own)} des commerces sont à moins de"
+        f"{place_of(town)}, {percent(own)} des commerces sont à moins de"
         f" {number(commerce.CORE_M)} m du cœur commerçant, davantage que dans {percent(rank)} des"
         f" PVD. {text}"
     )
@@ -568,10 +554,10 @@ def squares_map(town: pd.Series) -> Story | None:
     located, shown = int(squares["located"].iloc[0]), int(squares["value"].sum())
     half = int((squares["value"].cumsum() < located / 2).sum()) + 1
     title = (
-        f"{_place(town)}, la moitié des commerces tient dans"
+        f"{place_of(town)}, la moitié des commerces tient dans"
         f" {counted(half, 'carré', 'carrés')} de 200 m"
         if shown >= located / 2
-        else f"{_place(town)}, {percent(100 * (1 - shown / located))} des commerces sont hors des"
+        else f"{place_of(town)}, {percent(100 * (1 - shown / located))} des commerces sont hors des"
         " carrés qui en réunissent trois"
     )
     bounds = list(SQUARE_CLASSES)
@@ -626,7 +612,7 @@ def osm_map(town: pd.Series) -> Story | None:
         tables.load_contours(),
         focus=True,
         title=typographic(
-            f"{_place(town)}, {counted(len(shops), 'commerce')} dans OpenStreetMap,"
+            f"{place_of(town)}, {counted(len(shops), 'commerce')} dans OpenStreetMap,"
             f" dont {number(chains)} de chaîne"
         ),
     )
@@ -713,7 +699,7 @@ def evolution(town: pd.Series) -> Story:
     national = _change(100 * (others.loc[last] / others.loc[first] - 1))
     if len(own) and 0 < own.loc[first] < FEWEST_FOR_A_RATE:
         title = (
-            f"{_place(town)}, {counted(own.loc[first], 'commerce')} en {first} et"
+            f"{place_of(town)}, {counted(own.loc[first], 'commerce')} en {first} et"
             f" {number(own.loc[last])} en {last} ; {national} dans les villes comparables"
         )
     elif len(own) and own.loc[first] > 0:
@@ -765,7 +751,7 @@ def evolution_2024(town: pd.Series) -> Story:
     names = " ; ".join(str(labels[kind]).lower() for kind in kinds)
     if len(own) and own.loc[first] > 0:
         title = (
-            f"{_place(town)}, {counted(own.iloc[-1], 'commerce')} des types stables en"
+            f"{place_of(town)}, {counted(own.iloc[-1], 'commerce')} des types stables en"
             f" {int(own.index[-1])}, contre {number(own.loc[first])} en {first}"
         )
     else:

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 import pandas as pd
 from matplotlib.figure import Figure
 
-from utils.formats import number, percent, typographic
+from utils.formats import in_town, number, percent, typographic
 from utils.publish import MarkdownBlock, publish, publish_table
 
 __all__ = [
     "Story",
+    "place_of",
     "publish_frame",
     "publish_optional",
     "publish_story",
@@ -46,6 +47,12 @@ class Story:
     alt: str
     sources: tuple[str, ...]
     note: str = ""
+
+
+def place_of(town: pd.Series) -> str:
+    """Return a town after "à", as a sentence begins: ``"Au Puy"``."""
+    place = in_town(town["name"])
+    return place[0].upper() + place[1:]
 
 
 def share_below(values: pd.Series[float], own: float) -> float:

@@ -25,6 +25,7 @@ __all__ = [
     "map_of_comparables",
     "split",
     "stability_sentence",
+    "strips",
     "structure_strips",
     "validity_sentence",
     "validity_table",
@@ -139,6 +140,47 @@ def split(lines: pd.DataFrame) -> tuple[float, pd.Series]:
     """Return the town's value, and those of the others, of one indicator of :func:`values`."""
     own = lines.loc[lines["is_town"], "value"]
     return (float(own.iloc[0]) if len(own) else float("nan")), lines.loc[~lines["is_town"], "value"]
+
+
+def strips(
+    town: pd.Series,
+    lines: pd.DataFrame,
+    *,
+    title: str,
+    caption: str,
+    sources: tuple[str, ...],
+    note: str = "",
+    cut: bool = False,
+) -> Story:
+    """Tell a town among its comparables by strips, each with its own unit and scale.
+
+    Parameters
+    ----------
+    town : Series
+    lines : DataFrame
+        ``label``, ``code``, ``value``, ``unit``, ``decimals``; a line a strip and a town.
+    title, caption, sources, note
+        As for :class:`~utils.stories.common.Story`; French spaces are set.
+    cut : bool
+        As for :func:`utils.charts.strip_against`.
+    """
+    figure, drawn = charts.strip_against(
+        lines[["label", "code", "value", "unit", "decimals"]],
+        town=town["code"],
+        town_name=town["name"],
+        group_name=GROUP,
+        title=typographic(title),
+        shared=False,
+        cut=cut,
+    )
+    return Story(
+        figure,
+        drawn,
+        caption=typographic(caption),
+        alt=describe_strip(drawn, town_name=town["name"], group_name=GROUP),
+        sources=sources,
+        note=note,
+    )
 
 
 def _alike(found: pd.DataFrame) -> str:

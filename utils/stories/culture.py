@@ -23,7 +23,7 @@ from utils.publish import (
     describe_strip,
 )
 from utils.stories import comparison
-from utils.stories.common import Story, ratio_words, share_below
+from utils.stories.common import Story, place_of, ratio_words, share_below
 
 __all__ = [
     "by_type",
@@ -76,11 +76,6 @@ _CLASS_WORDS: Final = {"vivant": "vivant", "patrimoine": "patrimoine", "autre": 
 
 def _label(indicator: str) -> str:
     return load_indicators_catalogue()[indicator].label
-
-
-def _place(town: pd.Series) -> str:
-    place = in_town(town["name"])
-    return place[0].upper() + place[1:]
 
 
 def _own(town: pd.Series, indicator: str, year: int = YEAR) -> float:
@@ -149,7 +144,7 @@ def by_type(town: pd.Series) -> Story:
     else:
         living, heritage = counts[list(LIVING)].sum(), counts[list(HERITAGE)].sum()
         title = (
-            f"{_place(town)}, {counted(living, 'lieu vivant', 'lieux vivants')}"
+            f"{place_of(town)}, {counted(living, 'lieu vivant', 'lieux vivants')}"
             f" et {number(heritage)} de patrimoine"
         )
         monuments = counts["lieux_monuments"]
@@ -184,30 +179,22 @@ def rates(town: pd.Series) -> Story:
     ]
     own, others = comparison.split(lines[lines["indicator"] == "part_vivants"])
     if math.isnan(own):
-        title = f"{_place(town)}, pas de lieu dénombré, donc pas de part de lieux vivants"
+        title = f"{place_of(town)}, pas de lieu dénombré, donc pas de part de lieux vivants"
     else:
         place = share_below(others, own)
         side = "plus" if place >= 50 else "moins"
         rank = place if place >= 50 else 100 - place
         title = (
-            f"{_place(town)}, {percent(own)} des lieux sont vivants : {side} que dans"
+            f"{place_of(town)}, {percent(own)} des lieux sont vivants : {side} que dans"
             f" {percent(rank)} de ses comparables"
         )
-    figure, drawn = charts.strip_against(
-        lines[["label", "code", "value", "unit", "decimals"]],
-        town=town["code"],
-        town_name=town["name"],
-        group_name=comparison.GROUP,
-        title=typographic(title),
-        shared=False,
-    )
-    return Story(
-        figure,
-        drawn,
-        caption=typographic(
+    return comparison.strips(
+        town,
+        lines,
+        title=title,
+        caption=(
             f"{town['name']} parmi ses villes comparables : lieux vivants et patrimoine, {YEAR}."
         ),
-        alt=describe_strip(drawn, town_name=town["name"], group_name=comparison.GROUP),
         sources=SOURCES,
     )
 
@@ -328,7 +315,7 @@ def epci_sentence(town: pd.Series) -> str:
     people = _own(town, "part_epci_population", 2023)
     if math.isnan(living) or math.isnan(people):
         return typographic(
-            f"{_place(town)}, la part dans l’intercommunalité n’est pas calculable : pas d’EPCI,"
+            f"{place_of(town)}, la part dans l’intercommunalité n’est pas calculable : pas d’EPCI,"
             " pas de lieu vivant dans l’EPCI, ou commune que BASILIC ne couvre pas."
         )
     where = f"son intercommunalité ({town['epci_name']})"
@@ -519,11 +506,11 @@ def town_cinemas(town: pd.Series) -> str:
     with_one = 100 * (others.loc[~others["is_town"], "value"] > 0).mean()
     steps = join_words([f"{counted(value, 'écran')} en {year}" for year, value in known.items()])
     if known.max() == 0:
-        text = f"{_place(town)}, aucun écran aux dates suivies depuis {first}."
+        text = f"{place_of(town)}, aucun écran aux dates suivies depuis {first}."
     elif known.min() == known.max():
-        text = f"{_place(town)} : {counted(known.iloc[0], 'écran')} de {first} à {last}."
+        text = f"{place_of(town)} : {counted(known.iloc[0], 'écran')} de {first} à {last}."
     else:
-        text = f"{_place(town)} : {steps}."
+        text = f"{place_of(town)} : {steps}."
     return typographic(f"{text} En {last}, {percent(with_one)} de ses comparables ont un écran.")
 
 
@@ -562,7 +549,7 @@ def place_map(town: pd.Series) -> Story | None:
         contours,
         focus=True,
         title=typographic(
-            f"{_place(town)},"
+            f"{place_of(town)},"
             f" {counted(len(precise), 'lieu situé à son adresse', 'lieux situés à leur adresse')}"
         ),
     )

@@ -24,10 +24,9 @@ from utils.publish import (
     describe_bars,
     describe_evolution,
     describe_scatter,
-    describe_strip,
 )
 from utils.stories import comparison
-from utils.stories.common import Story, ratio_words, share_below
+from utils.stories.common import Story, place_of, ratio_words, share_below
 from utils.stories.energy_common import (
     INJECTED_YEAR,
     MAIN,
@@ -39,7 +38,6 @@ from utils.stories.energy_common import (
     energy_words,
     first_of,
     lines_of,
-    place_of,
     power_words,
     region_of,
     renewable,
@@ -174,23 +172,15 @@ def places(town: pd.Series) -> Story:
             f"{place_of(town)}, {side} de puissance renouvelable par habitant que dans"
             f" {percent(share)} de ses comparables"
         )
-    figure, drawn = charts.strip_against(
-        lines[["label", "code", "value", "unit", "decimals"]],
-        town=town["code"],
-        town_name=town["name"],
-        group_name=comparison.GROUP,
-        title=typographic(title),
-        shared=False,
+    return comparison.strips(
+        town,
+        lines,
+        title=title,
         cut=True,
-    )
-    return Story(
-        figure,
-        drawn,
-        caption=typographic(
+        caption=(
             f"{town['name']} parmi ses villes comparables : puissance à l’automne {POWER_YEAR} et"
             f" production estimée de {YEAR}."
         ),
-        alt=describe_strip(drawn, town_name=town["name"], group_name=comparison.GROUP),
         sources=SOURCES,
         note="Une commune sans ligne au registre n’a pas une puissance nulle : elle n’est pas"
         " connue. Les parcs éoliens en mer, comptés dans la commune de leur câble, sont exclus.",

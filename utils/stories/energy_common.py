@@ -7,7 +7,7 @@ from typing import Final
 import pandas as pd
 
 from utils import energy, tables
-from utils.formats import in_town, quantity
+from utils.formats import quantity
 
 __all__ = [
     "INJECTED_YEAR",
@@ -20,7 +20,6 @@ __all__ = [
     "energy_words",
     "first_of",
     "lines_of",
-    "place_of",
     "power_words",
     "region_of",
     "renewable",
@@ -47,12 +46,6 @@ OTHERS: Final = {
     "stockage": "Stockage",
     "autre": "Autre",
 }
-
-
-def place_of(town: pd.Series) -> str:
-    """Return a town after "à", as a sentence begins: ``"Au Puy"``."""
-    place = in_town(town["name"])
-    return place[0].upper() + place[1:]
 
 
 def at(frame: pd.DataFrame, row: object, column: str) -> float:

@@ -20,14 +20,13 @@ from utils.formats import (
 )
 from utils.publish import describe_bars, describe_map, describe_strip
 from utils.stories import comparison
-from utils.stories.common import Story, ratio_words
+from utils.stories.common import Story, place_of, ratio_words
 from utils.stories.energy_common import (
     POWER_YEAR,
     YEAR,
     at,
     energy_words,
     lines_of,
-    place_of,
     region_of,
     total_mwh,
     value_of,
