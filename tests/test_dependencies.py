@@ -98,6 +98,7 @@ def test_every_import_of_the_code_is_declared() -> None:
         "bs4": "beautifulsoup4",
         "PIL": "pillow",
         "sklearn": "scikit-learn",
+        "vl_convert": "vl-convert-python",
     }
     for path in (ROOT / "utils").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
