@@ -158,7 +158,30 @@ def test_relative_errors() -> None:
     assert done["total"] == pytest.approx(-2.5)
 
 
+def test_a_network_is_a_truth_only_where_it_carries_the_region() -> None:
+    estimated = pd.DataFrame({
+        "region": ["1", "1", "2", "3"], "departement": ["a", "b", "c", "d"], "filiere": "eolien",
+        "energy_mwh": [60.0, 40.0, 100.0, 100.0],
+    })  # fmt: skip
+    network = pd.DataFrame({
+        "departement": ["a", "b", "c", "d"], "filiere": "eolien",
+        "mwh": [70.0, 25.0, 80.0, float("nan")],
+    })  # fmt: skip
+    production = pd.DataFrame({"region": ["1", "2", "3"], "filiere": "eolien", "gwh": 0.1})
+    done = energy.against_network(estimated, network, production).set_index("departement")
+    assert done["network_mwh"].to_dict() == {"a": 70, "b": 25}  # 80 %, and a secret: left out
+    assert done["coverage"].tolist() == pytest.approx([0.95, 0.95])
+
+
 # --------------------------------------------------------------------------- the tables
+
+
+def test_wind_of_enedis_by_departement_is_that_of_the_file() -> None:
+    gaps = tables.load_energy_gaps().set_index(["filiere", "departement"])
+    # Marne, 2023: HTA 3 167 547.9 MWh in Enedis's file, nothing at the other voltages.
+    assert gaps.loc[("eolien", "51"), "network_mwh"] == pytest.approx(3_167_547.9, abs=0.1)
+    regions = gaps.groupby(["region", "filiere"])["estimated_mwh"].sum() / 1000
+    assert regions["44", "eolien"] == pytest.approx(11_218, rel=0.001)  # ODRÉ, GWh
 
 
 def test_the_communes_of_each_region_sum_to_what_odre_publishes() -> None:

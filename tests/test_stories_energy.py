@@ -93,6 +93,15 @@ def test_the_error_of_the_method_is_told() -> None:
     assert energy.errors(tables.load_town("2B096")).drawn["is_town"].sum() == 0
 
 
+def test_the_place_of_the_energy_is_judged_where_enedis_measured_it() -> None:
+    table = energy.gap_table()
+    assert {"Éolien terrestre", "Solaire", "Hydraulique"} == set(table["Filière"])
+    assert table["Part d’Enedis (%)"].between(90, 105).all()
+    assert (table["Le plus bas (%)"] <= 0).all()
+    assert (table["Le plus haut (%)"] >= 0).all()
+    assert "Marne" in energy.gap_sentence()
+
+
 def test_the_register_has_lost_the_region_of_some_lines() -> None:
     assert "367" in energy.blanks_sentence()
     assert set(energy.blanks_table()["Région"]) == {"Hauts-de-France"}

@@ -74,6 +74,7 @@ _TITLES: Final[Mapping[str, str]] = {
     "energie_histoire": "Production et consommation des régions depuis 2008",
     "consommation_regions": "Consommation des régions par secteur",
     "erreur_energie": "Erreur de l’estimation de l’énergie",
+    "ecart_departements": "Énergie estimée et mesurée par département",
     "eolien_communes": "Éolien par commune",
     "parcs_eoliens": "Parcs éoliens",
 }

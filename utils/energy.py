@@ -21,8 +21,10 @@ __all__ = [
     "HOURS_A_YEAR",
     "MAX_POWER_KW",
     "METHODS",
+    "NETWORK_COVERAGE",
     "OFFSHORE",
     "Offshore",
+    "against_network",
     "by_commune",
     "calibration",
     "consumption_mwh",
@@ -66,6 +68,10 @@ METHODS: Final[Mapping[str, str]] = {
     "hors_service": "mise en service après l’année",
     "inconnue": "non estimée",
 }
+
+#: Least share of a region's production that one network must carry for its départements to be
+#: a truth, and by how much it may exceed it (convention: both files are rounded and revised).
+NETWORK_COVERAGE: Final = (0.90, 1.05)
 
 #: Hours of a year of 365 days.
 HOURS_A_YEAR: Final = 8_760
@@ -382,6 +388,48 @@ def relative_errors(frame: pd.DataFrame) -> pd.DataFrame:
     done["q90"] = groups.quantile(0.9)
     done["absolute"] = error.abs().groupby(frame["filiere"], sort=False).median()
     return done
+
+
+def against_network(
+    estimated: pd.DataFrame, network: pd.DataFrame, production: pd.DataFrame
+) -> pd.DataFrame:
+    """Set the estimates beside what one network measured, where it carries a whole region.
+
+    Parameters
+    ----------
+    estimated : DataFrame
+        ``region``, ``departement``, ``filiere``, ``energy_mwh``: one line a département and
+        filière at most.
+    network : DataFrame
+        ``departement``, ``filiere``, ``mwh``: production of the year on that network, NaN
+        when secret.
+    production : DataFrame
+        ``region``, ``filiere``, ``gwh``: all the production of the year.
+
+    Returns
+    -------
+    DataFrame
+        ``region``, ``departement``, ``filiere``, ``network_mwh`` (positive), ``estimated_mwh``,
+        ``coverage`` (share of the region's production that the network carries, within
+        :data:`NETWORK_COVERAGE`).
+
+    Notes
+    -----
+    The estimates of a region sum to its production: the gap of a département says how they
+    are spread, not how high they are. A secret cell makes the coverage a minimum.
+    """
+    keys = ["departement", "filiere"]
+    both = estimated.merge(network[[*keys, "mwh"]], on=keys).rename(
+        columns={"energy_mwh": "estimated_mwh", "mwh": "network_mwh"}
+    )
+    groups = ["region", "filiere"]
+    carried = both.groupby(groups)["network_mwh"].sum()
+    total = 1000 * production.set_index(groups)["gwh"]
+    both["coverage"] = (carried / total).reindex(pd.MultiIndex.from_frame(both[groups])).to_numpy()
+    kept = both["coverage"].between(*NETWORK_COVERAGE) & (both["network_mwh"] > 0)
+    columns = ["region", "departement", "filiere", "network_mwh", "estimated_mwh", "coverage"]
+    done = both.loc[kept, columns].dropna()
+    return done.sort_values(["filiere", "region", "departement"], ignore_index=True)
 
 
 # --------------------------------------------------------------------------- consumption

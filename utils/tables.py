@@ -56,6 +56,7 @@ __all__ = [
     "load_detours",
     "load_energy",
     "load_energy_errors",
+    "load_energy_gaps",
     "load_energy_history",
     "load_energy_regions",
     "load_farms",
@@ -575,6 +576,15 @@ def load_energy_errors() -> pd.DataFrame:
     ``estimated_mwh``.
     """
     return pd.read_parquet(_path("erreur_energie"))
+
+
+def load_energy_gaps() -> pd.DataFrame:
+    """Load the estimate of départements and what Enedis measured, where it carries it all.
+
+    ``region``, ``departement``, ``filiere``, ``network_mwh``, ``estimated_mwh``, ``coverage``
+    (share of the region's production that the network carries).
+    """
+    return pd.read_parquet(_path("ecart_departements"))
 
 
 def load_register_blanks() -> pd.DataFrame:

@@ -292,6 +292,24 @@ def build_errors(shop: Workshop) -> pd.DataFrame:
     return lot[columns].sort_values(columns[:2], ignore_index=True).round({"estimated_mwh": 2})
 
 
+def build_gaps(shop: Workshop) -> pd.DataFrame:
+    """Build, by département, the estimate and what Enedis measured where it carries it all.
+
+    Filières of ODRÉ whose regional production Enedis's network carries almost whole
+    (:data:`utils.energy.NETWORK_COVERAGE`); farms at sea are on another network.
+    """
+    every = _energies(shop)
+    every = every[every["filiere"] != "eolien_en_mer"]
+    every = every.assign(departement=communes.departements_of(every["code"]))
+    keys = ["region", "departement", "filiere"]
+    estimated = every.groupby(keys)["energy_mwh"].sum(min_count=1).reset_index()
+    network, production = shop.read("production_departement"), shop.read("production_regionale")
+    done = energy.against_network(
+        estimated, network[network["year"] == YEAR], production[production["year"] == YEAR]
+    )
+    return done.round({"network_mwh": 1, "estimated_mwh": 1, "coverage": 4})
+
+
 def build_blanks(shop: Workshop) -> pd.DataFrame:
     """Build what the register does not place: lines without commune, or without region.
 
@@ -390,6 +408,7 @@ BUILDERS: Final[Mapping[str, Builder]] = {
     "energie_histoire": build_history,
     "consommation_regions": build_consumption,
     "erreur_energie": build_errors,
+    "ecart_departements": build_gaps,
     "registre_manques": build_blanks,
     "eolien_communes": build_wind,
     "parcs_eoliens": build_farms,

@@ -51,6 +51,8 @@ __all__ = [
     "error_sentence",
     "error_table",
     "errors",
+    "gap_sentence",
+    "gap_table",
     "installed",
     "method_sentence",
     "places",
@@ -386,6 +388,82 @@ def error_sentence() -> str:
         " injectée : là, elle est trop haute. Pour l’hydraulique"
         f" ({percent(water['total'], 1)} au total), un facteur commun ne peut rendre ni le débit"
         " de chaque rivière ni une année plus ou moins pluvieuse."
+    )
+
+
+def _gaps() -> pd.DataFrame:
+    """Compare the share of each département in its region: estimated, and measured by Enedis.
+
+    ``gap`` is relative (%); ``moved`` is the part of the region's energy, %, by which the
+    two shares differ.
+    """
+    frame = tables.load_energy_gaps()
+    sums = frame.groupby(["filiere", "region"])[["network_mwh", "estimated_mwh"]].transform("sum")
+    measured, estimated = (frame[name] / sums[name] for name in sums)
+    gap = 100 * (estimated / measured - 1)
+    return frame.assign(gap=gap, absolute=gap.abs(), moved=100 * (estimated - measured).abs())
+
+
+def gap_table() -> pd.DataFrame:
+    """Set the estimate beside the measure of départements, where Enedis carries the region.
+
+    Returns
+    -------
+    DataFrame
+        ``Filière``, ``Région``, ``Départements``, ``Part d’Enedis (%)``, ``Mesuré (GWh)``,
+        ``Mal placé (%)`` (half the sum of the absolute differences of shares), ``Le plus bas
+        (%)`` and ``Le plus haut (%)`` (relative gaps of the shares of départements).
+    """
+    names = tables.load_energy_regions().drop_duplicates("region").set_index("region")["name"]
+    groups = _gaps().groupby(["filiere", "region"])
+    done = groups.agg(
+        departements=("gap", "size"),
+        coverage=("coverage", "first"),
+        measured=("network_mwh", "sum"),
+        moved=("moved", "sum"),
+        least=("gap", "min"),
+        most=("gap", "max"),
+    ).reset_index()
+    return (
+        pd.DataFrame(
+            {
+                "Filière": done["filiere"].map(energy.FILIERES),
+                "Région": done["region"].map(names),
+                "Départements": done["departements"],
+                "Part d’Enedis (%)": 100 * done["coverage"],
+                "Mesuré (GWh)": done["measured"] / 1000,
+                "Mal placé (%)": done["moved"] / 2,
+                "Le plus bas (%)": done["least"],
+                "Le plus haut (%)": done["most"],
+            }
+        )
+        .sort_values(["Filière", "Mesuré (GWh)"], ascending=[True, False])
+        .reset_index(drop=True)
+    )
+
+
+def gap_sentence() -> str:
+    """Say how well the energy of départements is placed, and where the wind is not."""
+    gaps = _gaps()
+    wind = gaps[gaps["filiere"] == "eolien"]
+    largest = wind.groupby("region")["network_mwh"].sum().idxmax()
+    wind = wind[wind["region"] == largest]
+    places = tables.load_towns().drop_duplicates("departement").set_index("departement")
+    low, high = (
+        f"{places.loc[line['departement'], 'departement_name']}"
+        f" ({'+' if line['gap'] > 0 else ''}{percent(line['gap'])})"
+        for line in (wind.loc[wind["gap"].idxmin()], wind.loc[wind["gap"].idxmax()])
+    )
+    name = gap_table().query("Filière == 'Éolien terrestre'")["Région"].iloc[0]
+    sun = gaps[gaps["filiere"] == "solaire"].groupby("region")["moved"].sum() / 2
+    return typographic(
+        f"Éolien : dans la région où la mesure en compte le plus ({name}), la méthode attribue"
+        f" {percent(wind['moved'].sum() / 2)} de l’énergie à un autre département que celui où"
+        f" Enedis l’a reçue. Les plus grands écarts : {low} et {high}. Solaire : de"
+        f" {number(sun.min())} à {percent(sun.max())} selon la région. Le vent, l’âge des machines"
+        " et la date de leur mise en service diffèrent d’un parc à l’autre ; le registre et Enedis"
+        " ne situent peut-être pas non plus de la même façon un parc qui se raccorde dans le"
+        " département voisin. L’erreur d’une commune est plus grande encore."
     )
 
 
