@@ -448,9 +448,10 @@ def gap_sentence() -> str:
     wind = gaps[gaps["filiere"] == "eolien"]
     largest = wind.groupby("region")["network_mwh"].sum().idxmax()
     wind = wind[wind["region"] == largest]
-    places = tables.load_towns().drop_duplicates("departement").set_index("departement")
+    towns = tables.load_towns().drop_duplicates("departement").set_index("departement")
+    names = towns["departement_name"]
     low, high = (
-        f"{places.loc[line['departement'], 'departement_name']}"
+        f"{names[str(line['departement'])]}"
         f" ({'+' if line['gap'] > 0 else ''}{percent(line['gap'])})"
         for line in (wind.loc[wind["gap"].idxmin()], wind.loc[wind["gap"].idxmax()])
     )
