@@ -447,13 +447,13 @@ def gap_sentence() -> str:
     gaps = _gaps()
     wind = gaps[gaps["filiere"] == "eolien"]
     largest = wind.groupby("region")["network_mwh"].sum().idxmax()
-    wind = wind[wind["region"] == largest]
+    wind = wind[wind["region"] == largest].sort_values("gap")
     towns = tables.load_towns().drop_duplicates("departement").set_index("departement")
     names = towns["departement_name"]
     low, high = (
         f"{names[str(line['departement'])]}"
         f" ({'+' if line['gap'] > 0 else ''}{percent(line['gap'])})"
-        for line in (wind.loc[wind["gap"].idxmin()], wind.loc[wind["gap"].idxmax()])
+        for line in (wind.iloc[0], wind.iloc[-1])
     )
     name = gap_table().query("Filière == 'Éolien terrestre'")["Région"].iloc[0]
     sun = gaps[gaps["filiere"] == "solaire"].groupby("region")["moved"].sum() / 2
