@@ -141,7 +141,8 @@ SEEN = {
     "<table><tr><td>noir</td><td style='color: #bbb'>pâle</td><td>noir</td></tr></table>": (
         "(clair), règle « color-contrast » : td:nth-child(2)"
     ),
-    "<pre><code><span>a</span><span class='pale'>b</span><span class='pale'>c</span></code></pre>"
+    "<pre><code><span>un</span> <span class='pale'>deux</span> <span class='pale'>trois</span>"
+    "</code></pre>"
     "<style>.pale { color: #bbb }</style>": (
         "(clair), règle « color-contrast » : .pale:nth-child(2)"
     ),
