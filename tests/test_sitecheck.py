@@ -97,6 +97,17 @@ def test_a_page_has_a_language_and_a_title(make: Make, values: dict[str, str], t
     assert all(told in fault for fault in faults)
 
 
+@pytest.mark.parametrize("image", ["image.svg", "absente.png", "chapters/image.png"])
+def test_a_shared_link_has_a_picture_that_networks_show(make: Make, image: str) -> None:
+    place = "https://example.org/livre"
+    folder = make(head=f'<meta property="og:image" content="{place}/{image}">')
+    (folder / "sitemap.xml").write_text(f"<loc>{place}/index.html</loc>")
+    (fault,) = check_site(folder)
+    assert "image de partage" in fault
+    (folder / image).with_suffix(".png").write_bytes(b"")
+    assert (check_site(folder) == []) == image.endswith(".png")
+
+
 def test_a_style_sheet_and_a_font_from_elsewhere(make: Make) -> None:
     folder = make(head='<link rel="stylesheet" href="https://example.org/a.css">')
     (folder / "a.css").write_text('@font-face { src: url("https://example.org/a.woff2"); }')

@@ -84,6 +84,8 @@ _RESIDUE: Final = re.compile(
 )
 _LABEL: Final = re.compile(r"(?:fig|tbl|sec|eq|lst)-[\w-]+")
 _ELSEWHERE: Final = re.compile(r"(?:https?:)?//", re.IGNORECASE)
+#: Formats that social networks show.
+_SHARED: Final = (".png", ".jpg", ".jpeg", ".webp", ".gif")
 _CSS_ELSEWHERE: Final = re.compile(
     r"""(?:@import\s+|url\()\s*(?:url\()?["']?((?:https?:)?//[^"')\s;]+)""", re.IGNORECASE
 )
@@ -134,7 +136,7 @@ def check_site(folder: Path) -> list[str]:
     faults: list[str] = []
     for path, soup in pages.items():
         links = _link_faults(soup, path, folder, anchors)  # before the code is taken off
-        found = [*links, *_page_faults(soup), *_text_faults(soup)]
+        found = [*links, *_page_faults(soup), *_shared_faults(soup, folder), *_text_faults(soup)]
         faults += _told(path.relative_to(folder), found)
     for sheet in sorted(folder.rglob("*.css")):
         faults += _told(sheet.relative_to(folder), _style_faults(sheet.read_text("utf-8")))
@@ -167,6 +169,15 @@ def _page_faults(soup: BeautifulSoup) -> Iterator[str]:
     styles = [tag.get_text() for tag in soup.find_all("style")]
     styles += [str(tag["style"]) for tag in soup.find_all(style=True)]
     yield from _style_faults("\n".join(styles))
+
+
+def _shared_faults(soup: BeautifulSoup, folder: Path) -> Iterator[str]:
+    """Find the pictures of links shared elsewhere that are not there, or cannot be shown."""
+    for tag in soup.find_all("meta", property="og:image"):
+        address = str(tag.get("content") or "")
+        local = urlsplit(address).path.removeprefix(_base_path(folder)).lstrip("/")
+        if not local.endswith(_SHARED) or not (folder / local).is_file():
+            yield f"image de partage absente, ou d’un format peu montré, {_short(address)}."
 
 
 def _text_faults(soup: BeautifulSoup) -> Iterator[str]:
