@@ -38,7 +38,7 @@ ROOMS = [
     ["svg"],
     ["webmaps"],
     ["publish"],
-    ["sspcloud", "links", "prose"],
+    ["sspcloud", "links", "prose", "weights"],
     ["stories"],
     ["dashboard"],
     ["preview", "sitecheck", "reproducibility", "portrait_export"],

@@ -11,11 +11,13 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import shapely
+import yaml
 from frictionless import Package
 
 from utils import datapackage, tables
-from utils.catalogue import load_indicators_catalogue
+from utils.catalogue import DATA, load_indicators_catalogue
 from utils.errors import TableError
+from utils.formats import typographic
 
 # What frictionless's own libraries warn of is not this project's.
 pytestmark = pytest.mark.filterwarnings("default")
@@ -65,11 +67,23 @@ def test_every_file_is_described_with_its_checksum_and_its_licence(package: Path
     assert all(f"`{one['path']}`" in licences for one in resources)
 
 
-def test_columns_are_described(package: Path) -> None:
-    for one in descriptor(package)["resources"]:
-        for field in one.get("schema", {"fields": []})["fields"]:
-            if one["name"] == "communes" or one["name"].startswith("indicateurs-"):
-                assert field.get("description") or field["name"].startswith("pop_")
+def test_every_column_is_described_and_every_description_serves(package: Path) -> None:
+    known = yaml.safe_load((DATA / "columns.yml").read_text(encoding="utf-8"))
+    tabular = [one for one in descriptor(package)["resources"] if "schema" in one]
+    fields = [(one["name"], field) for one in tabular for field in one["schema"]["fields"]]
+    silent = [f"{name}.{field['name']}" for name, field in fields if not field.get("description")]
+    assert silent == [], "à décrire dans data/columns.yml"
+    shown = {field["description"] for _, field in fields}
+    unused = [key for key, told in known.items() if typographic(told) not in shown]
+    assert unused == [], "colonnes qui n’existent plus"
+
+
+def test_every_table_has_a_title_and_a_shape_is_a_text(package: Path) -> None:
+    titles = {one["name"]: one["title"] for one in descriptor(package)["resources"]}
+    assert not [name for name, title in titles.items() if "_" in title]
+    assert len(set(titles.values())) == len({name.removesuffix("-parquet") for name in titles})
+    shapes = pd.read_csv(package / "osm-carte-soins.csv")["geometry"]
+    assert shapely.is_valid(shapely.from_wkt(shapes)).all()
 
 
 def test_what_is_not_known_is_empty_and_never_zero(package: Path) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import base64
+import json
+import random
 import socket
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from utils import sitecheck
+from utils import sitecheck, weights
 from utils.errors import BookError
 from utils.sitecheck import check_in_browser, check_site, find_browser, run
 
@@ -94,6 +97,17 @@ def test_a_page_has_a_language_and_a_title(make: Make, values: dict[str, str], t
     assert all(told in fault for fault in faults)
 
 
+@pytest.mark.parametrize("image", ["image.svg", "absente.png", "chapters/image.png"])
+def test_a_shared_link_has_a_picture_that_networks_show(make: Make, image: str) -> None:
+    place = "https://example.org/livre"
+    folder = make(head=f'<meta property="og:image" content="{place}/{image}">')
+    (folder / "sitemap.xml").write_text(f"<loc>{place}/index.html</loc>")
+    (fault,) = check_site(folder)
+    assert "image de partage" in fault
+    (folder / image).with_suffix(".png").write_bytes(b"")
+    assert (check_site(folder) == []) == image.endswith(".png")
+
+
 def test_a_style_sheet_and_a_font_from_elsewhere(make: Make) -> None:
     folder = make(head='<link rel="stylesheet" href="https://example.org/a.css">')
     (folder / "a.css").write_text('@font-face { src: url("https://example.org/a.woff2"); }')
@@ -122,29 +136,68 @@ def test_a_sound_site_is_shown_and_pictured(make: Make, tmp_path: Path) -> None:
     assert run(make(SOUND + wide), tmp_path / "artefacts") == 0
     shots = {p.name for p in (tmp_path / "artefacts" / "screenshots").iterdir()}
     assert shots == {
-        f"{page}-{width}.png" for page in ("index", "chapters-deux") for width in (1280, 375)
+        f"{page}-{width}.jpg" for page in ("index", "chapters-deux") for width in (1280, 375)
     }
+
+
+#: What only a browser sees -> what it says of it. One page each, for a browser takes long to open.
+SEEN = {
+    '<div id="trop" style="width: 900px">large</div>': "plus large que l’écran, div#trop",
+    '<img src="image.svg?" alt="x"><img src="absente.png" alt="x">': "image non montrée",
+    '<script>console.error("aïe")</script>': "erreur de console, aïe",
+    '<script>throw new Error("ouille")</script>': "ouille",
+    '<script>fetch("absent.json")</script>': "fichier absent (404), absent.json",
+    '<script>fetch("https://example.org/")</script>': "demande refusée",
+    '<script>fetch("http://localhost:PORT/")</script>': "demande refusée",
+    "<table><tr><td>noir</td><td style='color: #bbb'>pâle</td><td>noir</td></tr></table>": (
+        "(clair), règle « color-contrast » : td:nth-child(2)"
+    ),
+    "<pre><code><span>un</span> <span class='pale'>deux</span> <span class='pale'>trois</span>"
+    "</code></pre>"
+    "<style>.pale { color: #bbb }</style>": (
+        "(clair), règle « color-contrast » : .pale:nth-child(2)"
+    ),
+    "<style>@media (prefers-color-scheme: dark) { p { color: #222 } body { background: #000 } }"
+    "</style><p>Sombre sur sombre.</p>": "(sombre), règle « color-contrast » : p",
+    "<details><summary>Plus</summary><input></details>": "(clair), règle « label » : input",
+}
 
 
 @pytest.mark.browser
 @needs_browser
-@pytest.mark.parametrize(
-    ("body", "told"),
-    [
-        ('<div id="trop" style="width: 900px">large</div>', "plus large que l’écran, div#trop"),
-        ('<img src="image.svg?" alt="x"><img src="absente.png" alt="x">', "image non montrée"),
-        ('<script>console.error("aïe")</script>', "erreur de console, aïe"),
-        ('<script>throw new Error("ouille")</script>', "ouille"),
-        ('<script>fetch("absent.json")</script>', "fichier absent (404), absent.json"),
-        ('<script>fetch("https://example.org/")</script>', "demande refusée"),
-        ('<script>fetch("http://localhost:PORT/")</script>', "demande refusée"),
-    ],
-)
-def test_what_only_a_browser_sees(make: Make, tmp_path: Path, body: str, told: str) -> None:
+def test_what_only_a_browser_sees(make: Make, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:  # not the server of the site
-        site = make(body.replace("PORT", str(other.getsockname()[1])))
-        faults = check_in_browser(site, tmp_path, widths=(375,))
-    assert any(told in fault.replace("\u00a0", " ") for fault in faults), faults
+        site = make()
+        for rank, body in enumerate(SEEN):
+            text = body.replace("PORT", str(other.getsockname()[1]))
+            page = PAGE.format(body=text, head="", lang="fr", title="Titre")
+            (site / f"page{rank}.html").write_text(page, encoding="utf-8")
+        faults = check_in_browser(site, tmp_path, widths=(375,)).faults
+    for rank, told in enumerate(SEEN.values()):
+        own = [f.replace("\u00a0", " ") for f in faults if f.startswith(f"page{rank}.html")]
+        assert any(told in fault for fault in own), (told, own)
+    assert not [fault for fault in faults if not fault.startswith("page")]
+
+
+@pytest.mark.browser
+@needs_browser
+def test_pages_are_weighed_as_a_server_sends_them(make: Make, tmp_path: Path) -> None:
+    """What is loaded counts, once compressed; what a reader would unfold or follow does not."""
+    body = '<script src="gros.js"></script><a href="data.csv">CSV</a>'
+    site = make(body + "<details><img src='tard.svg' alt='x' loading='lazy'></details>")
+    (site / "gros.js").write_text("// " + "a" * 500_000)
+    (site / "tard.svg").write_text(SVG)
+    assert run(site, tmp_path) == 0
+    kept = json.loads((tmp_path / "poids.json").read_text(encoding="utf-8"))
+    assert set(kept) == {"index.html", "chapters/deux.html"}
+    assert {"index.html", "image.svg", "gros.js"} <= set(kept["index.html"]["files"])
+    assert "data.csv" not in kept["index.html"]["files"]
+    assert kept["index.html"]["bytes"] == sum(kept["index.html"]["files"].values()) < 10_000
+    (site / "gros.js").write_bytes(b"//" + base64.b64encode(random.Random(1).randbytes(600_000)))
+    weights.sent_bytes.cache_clear()
+    (fault,) = check_in_browser(site, tmp_path, widths=(375,)).faults
+    assert fault.startswith("index.html")
+    assert "gros.js (60" in fault
 
 
 def test_without_a_browser_the_error_says_what_to_install(

@@ -220,11 +220,13 @@ def test_a_whole_installation(version: str, tmp_path: Path) -> None:
     real = shutil.which("uv", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
     inside = tmp_path / "image" / "bin" / "python"
     uv = f'#!/bin/sh\nexec "{real}" "$@"\n'
-    start = time.monotonic()
     kept = {k: v for k, v in os.environ.items() if k.startswith(("UV_", "PIP_", "SSL_"))}
-    done = launch(tmp_path, "01_commerces", uv=uv, PVD_PYTHON=str(inside), **kept)
-    assert done.returncode == 0, done.stdout + done.stderr
-    print(f"Python {version} : {time.monotonic() - start:.0f} s")
+    for time_of in ("première fois", "seconde fois"):  # the second finds everything done
+        start = time.monotonic()
+        done = launch(tmp_path, "01_commerces", uv=uv, PVD_PYTHON=str(inside), **kept)
+        assert done.returncode == 0, done.stdout + done.stderr
+        print(f"Python {version}, {time_of} : {time.monotonic() - start:.0f} s")
+    assert (tmp_path / "work" / "notes.txt").read_text() == "à garder"
     ran = subprocess.run(
         [inside, "-m", "jupyter", "nbconvert", "--execute", "--to", "notebook", "--stdout",
          "notebooks/01_commerces.ipynb"],

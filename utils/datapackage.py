@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -52,6 +53,8 @@ LICENCES: Final[Mapping[str, Mapping[str, str]]] = {
 #: Decimals kept of the coordinates in the GeoJSON, degrees: about one metre.
 COORDINATE_DECIMALS: Final = 5
 
+#: Year at the end of the name of a column (``pop_2023``).
+_YEAR_AT_END: Final = re.compile(r"(?<=_)\d{4}$")
 _STATUSES: Final = ("ok", "zero", "absent", "secret")
 #: Columns that tell a line from the others, by table; indicators have theirs.
 _KEYS: Final[Mapping[str, Sequence[str]]] = {"towns": ("code",)}
@@ -77,6 +80,14 @@ _TITLES: Final[Mapping[str, str]] = {
     "ecart_departements": "Énergie estimée et mesurée par département",
     "eolien_communes": "Éolien par commune",
     "parcs_eoliens": "Parcs éoliens",
+    "registre_manques": "Ce que le registre des installations électriques ne situe pas",
+    "distances_soins": "Habitants de chaque ville selon la distance aux soignants, à vol d’oiseau",
+    "osm_acces_soins": "Accès aux soins à pied et à vélo, par maille de 100 m",
+    "osm_parts_soins": "Part des habitants selon la durée du trajet vers les soins",
+    "osm_lieux_soins": "Lieux de soins des villes dont un extrait est fourni",
+    "osm_carte_soins": "Limite, rues et isochrones des villes dont un extrait est fourni",
+    "osm_sensibilite_soins": "Ce que d’autres choix changeraient à l’accès aux soins",
+    "osm_detours": "De combien le chemin est plus long que la ligne droite",
 }
 _GROUPS: Final[Mapping[str, str]] = {
     "territoire": "territoire",
@@ -84,6 +95,7 @@ _GROUPS: Final[Mapping[str, str]] = {
     "culture": "culture",
     "energie": "énergie",
     "soins": "accès aux soins",
+    "distances": "distance aux soignants",
 }
 
 
@@ -330,8 +342,12 @@ def _write(folder: Path) -> int:
 
 
 def _plain(resource: _Resource) -> pd.DataFrame:
-    """Return the frame as the CSV has it: whole numbers without point, dates, booleans."""
+    """Return the frame as the CSV has it: whole numbers without point, dates, booleans, WKT."""
     frame = resource.frame.copy()
+    if "geometry" in frame:
+        frame["geometry"] = shapely.to_wkt(
+            shapely.from_wkb(frame["geometry"]), rounding_precision=COORDINATE_DECIMALS
+        )
     for name in frame.columns:
         column = frame[name]
         known = column.dropna()
@@ -357,14 +373,19 @@ def _type(column: pd.Series) -> str:
     return "date" if pd.api.types.is_datetime64_any_dtype(column.dtype) else "string"
 
 
+def _described(resource: _Resource, name: str, columns: Mapping[str, str]) -> str:
+    """Return what ``columns.yml`` says of a column; empty when it says nothing."""
+    asked = (f"{resource.table or resource.name}.{name}", name, _YEAR_AT_END.sub("*", name))
+    return next((columns[key] for key in asked if key in columns), "")
+
+
 def _schema(resource: _Resource, frame: pd.DataFrame, columns: Mapping[str, str]) -> dict[str, Any]:
     """Return the Table Schema of a CSV."""
     fields = []
     for name in map(str, frame.columns):
         field: dict[str, Any] = {"name": name, "type": _type(frame[name])}
-        told = columns.get(f"{resource.table}.{name}", columns.get(name, ""))
-        if told:
-            field["description"] = told
+        if told := _described(resource, name, columns):
+            field["description"] = typographic(told)
         constraints: dict[str, Any] = {}
         if name in resource.key:
             constraints["required"] = True

@@ -1,7 +1,8 @@
 """Checking the pages of the site as its readers will see them.
 
 Two looks: the files (links, anchors, images, language, nothing loaded from elsewhere), then
-a real browser (errors of the console, images shown, nothing wider than the screen).
+a real browser (errors of the console, images shown, nothing wider than the screen, rules of
+accessibility, weight).
 """
 
 from __future__ import annotations
@@ -9,12 +10,16 @@ from __future__ import annotations
 import functools
 import http.server
 import importlib.resources
+import os
+import queue
 import re
 import shutil
 import threading
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote, urlsplit
@@ -22,21 +27,31 @@ from urllib.parse import unquote, urlsplit
 from bs4 import BeautifulSoup
 from rich.console import Console
 
+from utils import weights
 from utils.errors import BookError
 from utils.formats import counted, join_words, typographic
+from utils.tables import write_json
 
 if TYPE_CHECKING:  # playwright takes long to load
     from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Response, Route
 
-__all__ = ["WIDTHS", "check_in_browser", "check_site", "find_browser", "pages_of", "run"]
+__all__ = ["WIDTHS", "Seen", "check_in_browser", "check_site", "find_browser", "pages_of", "run"]
 
 #: Widths at which the pages are looked at, CSS pixels: a desktop and a phone.
 WIDTHS: Final = (1280, 375)
 
 #: Success criteria that every page must meet, as axe tags its rules.
 WCAG: Final = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa")
+#: The one of these rules that takes long, and those that a change of colours may break.
+CONTRAST: Final = "color-contrast"
+COLOURS: Final = (CONTRAST, "link-in-text-block")
 #: Elements named for a broken rule; the others are counted.
 MAX_ELEMENTS: Final = 3
+
+#: Browsers at work at once: each keeps about one processor busy.
+BROWSERS: Final = 2
+#: Quality of the screenshots (JPEG), on 100.
+QUALITY: Final = 80
 
 #: Views that a page has only once it is asked for them.
 VIEWS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -69,6 +84,8 @@ _RESIDUE: Final = re.compile(
 )
 _LABEL: Final = re.compile(r"(?:fig|tbl|sec|eq|lst)-[\w-]+")
 _ELSEWHERE: Final = re.compile(r"(?:https?:)?//", re.IGNORECASE)
+#: Formats that social networks show.
+_SHARED: Final = (".png", ".jpg", ".jpeg", ".webp", ".gif")
 _CSS_ELSEWHERE: Final = re.compile(
     r"""(?:@import\s+|url\()\s*(?:url\()?["']?((?:https?:)?//[^"')\s;]+)""", re.IGNORECASE
 )
@@ -119,7 +136,7 @@ def check_site(folder: Path) -> list[str]:
     faults: list[str] = []
     for path, soup in pages.items():
         links = _link_faults(soup, path, folder, anchors)  # before the code is taken off
-        found = [*links, *_page_faults(soup), *_text_faults(soup)]
+        found = [*links, *_page_faults(soup), *_shared_faults(soup, folder), *_text_faults(soup)]
         faults += _told(path.relative_to(folder), found)
     for sheet in sorted(folder.rglob("*.css")):
         faults += _told(sheet.relative_to(folder), _style_faults(sheet.read_text("utf-8")))
@@ -152,6 +169,15 @@ def _page_faults(soup: BeautifulSoup) -> Iterator[str]:
     styles = [tag.get_text() for tag in soup.find_all("style")]
     styles += [str(tag["style"]) for tag in soup.find_all(style=True)]
     yield from _style_faults("\n".join(styles))
+
+
+def _shared_faults(soup: BeautifulSoup, folder: Path) -> Iterator[str]:
+    """Find the pictures of links shared elsewhere that are not there, or cannot be shown."""
+    for tag in soup.find_all("meta", property="og:image"):
+        address = str(tag.get("content") or "")
+        local = urlsplit(address).path.removeprefix(_base_path(folder)).lstrip("/")
+        if not local.endswith(_SHARED) or not (folder / local).is_file():
+            yield f"image de partage absente, ou d’un format peu montré, {_short(address)}."
 
 
 def _text_faults(soup: BeautifulSoup) -> Iterator[str]:
@@ -311,10 +337,38 @@ _DARKENED: Final = """() => {
     && (!quarto || document.body.classList.contains("quarto-dark"));
 }"""
 
-#: Run axe and return, for each rule that is broken, its name and the elements that break it.
-_AXE: Final = """async (tags) => {
-  const found = await axe.run(document, {
-    runOnly: { type: 'tag', values: tags }, resultTypes: ['violations'] });
+#: Mark the cells of tables and the words of code that have the colours and the letters of one
+#: before them: their contrast is the same, and they are by far the most numerous.
+_MARK_ALIKE: Final = """() => {
+  document.querySelectorAll('[data-alike]').forEach((e) => e.removeAttribute('data-alike'));
+  const under = new Map();
+  const grounds = (e) => {
+    if (!e) return '';
+    if (!under.has(e)) {
+      const s = getComputedStyle(e);
+      under.set(e, [s.backgroundColor, s.backgroundImage, s.opacity, grounds(e.parentElement)]
+        .join());
+    }
+    return under.get(e);
+  };
+  const seen = new Set();
+  for (const e of document.querySelectorAll('pre *, td, th, td *, th *')) {
+    if (e.childElementCount || e.tagName === 'A' || !e.checkVisibility()) continue;
+    const s = getComputedStyle(e);
+    const look = [e.tagName, s.color, s.fontSize, s.fontWeight, s.textShadow, grounds(e)].join();
+    if (seen.has(look)) e.dataset.alike = '';
+    seen.add(look);
+  }
+}"""
+
+#: Run axe but for the contrast, or some rules alone on the elements not marked; return, for
+#: each rule that is broken, its name and the elements that break it.
+_AXE: Final = """async ([tags, rules, contrast]) => {
+  const options = rules
+    ? { runOnly: { type: 'rule', values: rules } }
+    : { runOnly: { type: 'tag', values: tags }, rules: { [contrast]: { enabled: false } } };
+  const where = rules ? { exclude: [['[data-alike]']] } : document;
+  const found = await axe.run(where, { ...options, resultTypes: ['violations'] });
   return found.violations.map((rule) => [rule.id, rule.nodes.map((n) => n.target.join(' '))]);
 }"""
 
@@ -325,19 +379,32 @@ def _axe_script() -> str:
     return script.read_text(encoding="utf-8")
 
 
-def _accessibility(page: Page, scheme: str) -> Iterator[str]:
-    """Judge a page by the rules of WCAG 2.1 AA, in light or in dark."""
-    for rule, elements in page.evaluate(_AXE, list(WCAG)):
+def _accessibility(page: Page, scheme: str, rules: Sequence[str] | None = None) -> Iterator[str]:
+    """Judge a page by rules of WCAG 2.1 AA: some, or all but the contrast."""
+    if rules:
+        page.evaluate(_MARK_ALIKE)
+    for rule, elements in page.evaluate(_AXE, [list(WCAG), list(rules or ()) or None, CONTRAST]):
         named = ", ".join(_short(element) for element in elements[:MAX_ELEMENTS])
         more = len(elements) - MAX_ELEMENTS
         others = f" et {counted(more, 'autre')}" if more > 0 else ""
         yield f"accessibilité ({scheme}), règle « {rule} » : {named}{others}"
 
 
-def check_in_browser(folder: Path, artefacts: Path, *, widths: Sequence[int] = WIDTHS) -> list[str]:
-    """Open every page in a headless Chromium; return one French sentence a fault.
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What the browser saw: one French sentence a fault, and what each page weighs."""
 
-    Each is judged by axe as well, at WCAG 2.1 AA, all unfolded, in light and in dark.
+    faults: list[str] = field(default_factory=list)
+    weights: list[weights.Weight] = field(default_factory=list)
+
+
+def check_in_browser(folder: Path, artefacts: Path, *, widths: Sequence[int] = WIDTHS) -> Seen:
+    """Open every page in a headless Chromium, at each width.
+
+    Each is judged by axe as well, at WCAG 2.1 AA, all unfolded: the contrast and the links in
+    light and in dark, the rest once. Among the cells of tables and the words of code, those
+    that look the same are judged once for their contrast. At the first width, what a page loads
+    is weighed against its budget (:mod:`utils.weights`).
 
     Screenshots of the whole pages are kept in ``artefacts/screenshots``. Any request to
     another host is refused, and is a fault.
@@ -350,14 +417,44 @@ def check_in_browser(folder: Path, artefacts: Path, *, widths: Sequence[int] = W
     pages = [page.relative_to(folder).as_posix() for page in pages_of(folder)]
     shots = artefacts / "screenshots"
     shots.mkdir(parents=True, exist_ok=True)
-    faults: list[str] = []
-    with _served(folder) as address, _browser() as browser:
-        for width in widths:
-            for name in [view for page in pages for view in _views(page)]:
-                shot = shots / f"{_slug(name)}-{width}.png"
-                found = _look(browser, address, name, width, shot)
-                faults += _told(Path(f"{name} à {width} px"), found)
-    return faults
+    asked = [(name, width) for width in widths for page in pages for name in _views(page)]
+    todo: queue.SimpleQueue[tuple[str, int]] = queue.SimpleQueue()
+    for one in asked:
+        todo.put(one)
+    looks: dict[tuple[str, int], _Look] = {}
+
+    def work(address: str) -> None:
+        with _browser() as browser:
+            while not todo.empty():
+                try:
+                    name, width = todo.get_nowait()
+                except queue.Empty:
+                    return
+                shot = shots / f"{_slug(name)}-{width}.jpg"
+                looks[name, width] = _look(browser, address, name, width, shot)
+
+    count = min(BROWSERS, os.cpu_count() or 1, len(asked))
+    with _served(folder) as address, ThreadPoolExecutor(count) as pool:
+        for done in [pool.submit(work, address) for _ in range(count)]:
+            done.result()
+    seen = Seen()
+    for name, width in asked:
+        look = looks[name, width]
+        seen.faults.extend(_told(Path(f"{name} à {width} px"), look.faults))
+        if width == widths[0]:
+            weight = weights.Weight(name, _sizes(folder, look.files))
+            seen.weights.append(weight)
+            seen.faults.extend(weight.faults())
+    return seen
+
+
+def _sizes(folder: Path, names: Iterable[str]) -> dict[str, int]:
+    """Return the bytes sent for some files of a site, those that are there."""
+    files = {name: folder / name for name in names}
+    files |= {name: path / "index.html" for name, path in files.items() if path.is_dir()}
+    return {
+        name: weights.sent_bytes(path) for name, path in sorted(files.items()) if path.is_file()
+    }
 
 
 def _views(page: str) -> list[str]:
@@ -392,8 +489,17 @@ def _browser() -> Iterator[Browser]:
             yield browser
 
 
-def _look(browser: Browser, address: str, name: str, width: int, shot: Path) -> list[str]:
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """One page at one width: its faults, and the files that it loaded of the site."""
+
+    faults: list[str]
+    files: set[str]
+
+
+def _look(browser: Browser, address: str, name: str, width: int, shot: Path) -> _Look:
     faults: list[str] = []
+    files: set[str] = set()
 
     def keep_local(route: Route) -> None:
         if route.request.url.startswith((address, "data:", "blob:")):
@@ -407,6 +513,8 @@ def _look(browser: Browser, address: str, name: str, width: int, shot: Path) -> 
             faults.append(f"fichier non reçu, {_short(request.url)}")
 
     def on_answer(response: Response) -> None:
+        if response.url.startswith(f"{address}/"):
+            files.add(unquote(urlsplit(response.url.removeprefix(f"{address}/")).path))
         if response.status >= 400:
             faults.append(f"fichier absent ({response.status}), {_short(response.url)}")
 
@@ -426,7 +534,8 @@ def _look(browser: Browser, address: str, name: str, width: int, shot: Path) -> 
         if wide := page.evaluate(_TOO_WIDE):
             faults.append(f"plus large que l’écran, {', '.join(wide)}")
         page.wait_for_load_state("networkidle")
-        page.screenshot(path=str(shot), full_page=True)
+        page.screenshot(path=str(shot), full_page=True, type="jpeg", quality=QUALITY)
+        loaded = set(files)
         # What a reader unfolds may ask elsewhere, by her own act: the tiles of a map.
         page.remove_listener("console", on_console)
         page.unroute("**/*")
@@ -437,16 +546,23 @@ def _look(browser: Browser, address: str, name: str, width: int, shot: Path) -> 
         page.add_style_tag(content="*, ::before, ::after { transition: none !important; }")
         page.evaluate(_axe_script())
         faults += _accessibility(page, "clair")
+        faults += _accessibility(page, "clair", COLOURS[:1])
         page.emulate_media(color_scheme="dark")
         page.wait_for_function(_DARKENED)
-        faults += _accessibility(page, "sombre")
-    return [fault.replace(f"{address}/", "") for fault in faults]
+        faults += _accessibility(page, "sombre", COLOURS)
+    return _Look([fault.replace(f"{address}/", "") for fault in faults], loaded)
 
 
 def run(folder: Path, artefacts: Path) -> int:
-    """Check a site both ways, print the faults, and return the exit status, 0 or 2."""
-    faults = check_site(folder) + check_in_browser(folder, artefacts)
+    """Check a site both ways, print the weights and the faults; return the exit status, 0 or 2.
+
+    The weights are written in ``artefacts/poids.json`` too.
+    """
+    seen = check_in_browser(folder, artefacts)
+    faults = check_site(folder) + seen.faults
+    write_json(weights.report(seen.weights), artefacts / "poids.json")
     console = Console()
+    console.print(weights.table(seen.weights))
     for fault in faults:
         console.print(f"✗ {fault}", markup=False, highlight=False, soft_wrap=True)
     pages, widths = counted(len(pages_of(folder)), "page"), join_words([str(w) for w in WIDTHS])

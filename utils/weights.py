@@ -1,0 +1,144 @@
+"""What each page of the site asks of the network on a first visit, against a written budget.
+
+The weight of a page is that of all the files it loads when it is read to the end, compressed as
+a server sends them, nothing being in the cache.
+"""
+
+from __future__ import annotations
+
+import functools
+import gzip
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from rich.table import Table
+
+from utils.formats import NBSP, join_words, number, typographic
+
+__all__ = [
+    "BUDGETS",
+    "COMMON",
+    "Budget",
+    "Weight",
+    "budget_of",
+    "budgets_markdown",
+    "report",
+    "sent_bytes",
+    "table",
+]
+
+#: Level at which the servers of static sites compress (gzip).
+GZIP_LEVEL: Final = 6
+#: Kinds of files that they compress; images and fonts in PNG, JPEG or WOFF already are.
+COMPRESSED: Final = frozenset({".css", ".csv", ".html", ".js", ".json", ".svg", ".txt", ".xml"})
+#: Files named for a page that is too heavy.
+MAX_FILES: Final = 3
+#: Bytes of a kilobyte.
+KILOBYTE: Final = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """The most that a page may weigh, kilobytes of 1,000 bytes, and why (French)."""
+
+    kilobytes: int
+    reason: str
+
+
+#: For every page that has no budget of its own.
+COMMON: Final = Budget(400, "deux secondes d’attente au plus à 1,6 Mbit/s, une 3G correcte")
+
+#: Beginning of the name of some pages -> their own budget; the first that fits holds.
+BUDGETS: Final[Mapping[str, Budget]] = {
+    "notebooks/": Budget(
+        750,
+        "les carnets ont une douzaine de figures et de cartes, et parfois un tableau que l’on"
+        " trie, dont la bibliothèque pèse 300 ko ; le texte se lit avant qu’elles n’arrivent",
+    ),
+}
+
+
+def budget_of(page: str) -> Budget:
+    """Return the budget of a page, named from the root of the site."""
+    return next((one for start, one in BUDGETS.items() if page.startswith(start)), COMMON)
+
+
+def budgets_markdown() -> str:
+    """Return the budgets as a list in French, for the page that says what is verified."""
+    lines = [f"- toute page : {COMMON.kilobytes} ko ({COMMON.reason}) ;"]
+    lines += [f"- `{start}` : {one.kilobytes} ko ({one.reason})." for start, one in BUDGETS.items()]
+    return typographic("\n".join(lines))
+
+
+@functools.cache
+def sent_bytes(path: Path) -> int:
+    """Return the bytes that a server sends for a file: compressed when that is shorter."""
+    content = path.read_bytes()
+    if path.suffix not in COMPRESSED:
+        return len(content)
+    return min(len(content), len(gzip.compress(content, GZIP_LEVEL)))
+
+
+@dataclass(frozen=True, slots=True)
+class Weight:
+    """What a page loads: name of each file from the root of the site -> bytes sent."""
+
+    page: str
+    files: Mapping[str, int]
+
+    @property
+    def size(self) -> int:
+        """Return the bytes of the whole page."""
+        return sum(self.files.values())
+
+    @property
+    def heaviest(self) -> list[tuple[str, int]]:
+        """Return its files, the heaviest first."""
+        return sorted(self.files.items(), key=lambda one: (-one[1], one[0]))
+
+    def faults(self) -> list[str]:
+        """Say in French that the page is over its budget, if it is."""
+        allowed = budget_of(self.page).kilobytes
+        if self.size <= allowed * KILOBYTE:
+            return []
+        named = join_words([f"{name} ({_told(size)})" for name, size in self.heaviest[:MAX_FILES]])
+        return [
+            typographic(
+                f"{self.page} : la page pèse {_told(self.size)}, plus que les {allowed} ko de son"
+                f" budget ; ses fichiers les plus lourds : {named}."
+            )
+        ]
+
+
+def _told(size: int) -> str:
+    return f"{number(size / KILOBYTE)}{NBSP}ko"
+
+
+def report(weights: Iterable[Weight]) -> dict[str, Any]:
+    """Return what ``poids.json`` holds: each page, its bytes, its budget, its files."""
+    return {
+        one.page: {
+            "bytes": one.size,
+            "budget": budget_of(one.page).kilobytes * KILOBYTE,
+            "files": dict(one.heaviest),
+        }
+        for one in weights
+    }
+
+
+def table(weights: Iterable[Weight]) -> Table:
+    """Return the table of the weights, in French, for a terminal."""
+    shown = Table(title="Poids des pages, première visite, compressé", title_justify="left")
+    shown.add_column("page", overflow="fold")
+    shown.add_column("ko", justify="right")
+    shown.add_column("budget", justify="right")
+    shown.add_column("fichier le plus lourd", overflow="fold")
+    for one in weights:
+        name, size = next(iter(one.heaviest), ("", 0))
+        allowed = budget_of(one.page).kilobytes
+        shown.add_row(
+            one.page, number(one.size / KILOBYTE), str(allowed), f"{name} ({_told(size)})"
+        )
+    return shown
