@@ -312,6 +312,7 @@ def test_every_noun_agrees_and_elides(
         year=2024,
         count=0 if kind == "absent" else count,
         own=own,
+        known=20,
         others=(2.0,) * 20,
         reference=reference,
         as_far=few,

@@ -57,9 +57,6 @@ POPULATION: Final = f"pop_{tables.LATEST_POPULATION}"
 #: Sources of who the town is.
 STRUCTURE_SOURCES: Final = ("pvd_communes", *comparison.SOURCES)
 
-#: How many gaps are told at the top of the page, all headings together.
-_FIRST: Final = 3
-
 #: How many indicators on which the town is like the others are named under a heading.
 _ALIKE: Final = 6
 
@@ -83,7 +80,7 @@ class Part:
     title, told
         The heading; its gaps, the strongest first.
     examined, apart
-        Number of indicators looked at, and of those on which the town stands apart.
+        Number of indicators looked at; of gaps told or that could be, one a subject.
     alike
         Labels of some indicators on which the town is in the middle half of its comparables.
     """
@@ -118,7 +115,7 @@ class Portrait:
     comparables
         Lines of :func:`tables.load_towns`, the nearest first.
     first
-        The strongest gaps, all headings together.
+        What stands out most, all headings together (:func:`utils.portrait.first`).
     parts
         The headings.
     unknown
@@ -147,7 +144,7 @@ class Portrait:
 
     @property
     def apart(self) -> int:
-        """Number of indicators on which the town stands apart."""
+        """Number of gaps that may be told, one a subject."""
         return sum(part.apart for part in self.parts)
 
 
@@ -227,7 +224,6 @@ def draw(town: pd.Series) -> Portrait:
                 alike=_alike([gap for gap in gaps if gap.indicator in ids]),
             )
         )
-    strongest = sorted((t for part in parts for t in part.told), key=lambda t: -t.gap.strength)
     codes = comparison.comparables(town)
     towns = tables.load_towns()
     towns = towns[towns["code"].isin(codes)].set_index("code").loc[codes]
@@ -237,7 +233,7 @@ def draw(town: pd.Series) -> Portrait:
         facts=_facts(town),
         warning=comparison.atypical(town).replace("**", ""),
         comparables=towns.reset_index(),
-        first=tuple(strongest[:_FIRST]),
+        first=tuple(_told(gap) for gap in portrait.first(gaps, catalogue)),
         parts=tuple(parts),
         unknown=_unknown(lines, gaps),
         sources=_dated(dict.fromkeys((*STRUCTURE_SOURCES, *used)), gaps),
