@@ -594,7 +594,7 @@ def _of(noun: str) -> str:
 def _magnitude(own: float, reference: float, thing: str = "") -> str:
     """Say by how much two values above 0 differ, of a thing in the plural or of none.
 
-    ``"environ deux fois plus de cinémas"``, ``"environ 30 % de cinémas de moins"``,
+    ``"environ deux fois plus de cinémas"``, ``"environ 30 % de cinémas en moins"``,
     ``"environ 30 % de moins"``.
     """
     side = "plus" if own > reference else "moins"
@@ -603,7 +603,7 @@ def _magnitude(own: float, reference: float, thing: str = "") -> str:
     if ratio >= _TWICE:
         return f"{times_words(ratio)} {side}{thing}"
     gap = 100 * abs(own / reference - 1)
-    return f"environ {number(5 * round(gap / 5))} %{thing} de {side}"
+    return f"environ {number(5 * round(gap / 5))} %{thing} {'en' if thing else 'de'} {side}"
 
 
 def digits(own: float, reference: float) -> int:
@@ -637,16 +637,18 @@ def _group(gap: Gap, group: str) -> str:
 def _place(gap: Gap, side: str, group: str) -> str:
     passed = gap.known - gap.as_far
     if gap.as_far == 0:
-        return f"{side} que chacune des {_group(gap, group)}"
-    return f"{side} que {number(passed)} des {_group(gap, group)}"
+        return f"{side} que dans chacune des {_group(gap, group)}"
+    return f"{side} que dans {number(passed)} des {_group(gap, group)}"
 
 
 def _some_have(gap: Gap, one: str, group: str) -> str:
     """Say how many comparables have the thing (``one``: "au moins un"): ``"que 3 … en ont"``."""
     if gap.having == 0:
         return f"qu’aucune des {_group(gap, group)} n’en a"
+    if gap.having == gap.known:
+        return f"que chacune des {_group(gap, group)} en a{one}"
     if gap.having == 1:
-        return f"qu’une seule des {_group(gap, group)} en a"
+        return f"qu’une seule des {_group(gap, group)} en a{one}"
     few = " seulement" if gap.kind == "present" else ""
     return f"que {number(gap.having)} des {_group(gap, group)}{few} en ont{one}"
 
@@ -691,10 +693,10 @@ def _of_things(gap: Gap, noun: Mapping[str, str], unit: str, group: str) -> tupl
             if gap.count == 1
             else counted(gap.count, noun["singular"], noun["plural"])
         )
-        return named, f" en {gap.year}, alors {_some_have(gap, '', group)}."
+        return named, f" en {gap.year}, alors {_some_have(gap, f' au moins {one}', group)}."
     side = "plus" if gap.kind == "more" else "moins"
     places = digits(gap.own, gap.reference)
-    claim = f"{_magnitude(gap.own, gap.reference, noun['plural'])} que les {group}"
+    claim = f"{_magnitude(gap.own, gap.reference, noun['plural'])} que dans les {group}"
     rest = (
         f"{NBSP}: {number(gap.count)}{NBSP}en {gap.year}, soit"
         f" {number(gap.own, places)} {unit} contre"
@@ -734,9 +736,10 @@ def _of_measure(gap: Gap, indicator: Indicator, group: str) -> tuple[str, str]:
         # A distance is not more nor less, but longer or shorter.
         longer = "plus longue" if gap.kind == "more" else "plus courte"
         size = size.removesuffix(f" de {side}").removesuffix(f" {side}")
+        place = f"{_place(gap, longer, group)}."
         return f"{label} : {size} {longer} que dans les {group}", (
             f" ({value} en {gap.year}, contre {reference} pour leur médiane), {place}"
         )
-    return f"{label} : {size} que les {group}", (
+    return f"{label} : {size} que dans les {group}", (
         f" ({value} en {gap.year}, contre {reference} pour leur médiane), {place}"
     )

@@ -454,7 +454,7 @@ function card(context) {
     ),
     h("h2", null, `Ce qui la distingue, face à ${against}`),
     told.length ? legend(context.reference, town, group) : h("p", null, nothing(group, meta.assez)),
-    h("ul", { class: "tdb-traits" }, told.slice(0, TRAITS_OF_CARD).map((one) => trait(one, { themes, names }))),
+    h("ul", { class: "tdb-traits" }, told.slice(0, TRAITS_OF_CARD).map((one) => trait(one, { themes, names, brief: true }))),
     h("p", null, h("a", { href: href(), target: "_blank", rel: "noopener" }, "Voir le tableau de bord entier")),
     h("p", { class: "tdb-aide" }, `Portrait des petites villes, données au ${meta.date}.`),
   ];

@@ -30,8 +30,8 @@ export function nothing(group, enough) {
   return "Rien ne la distingue nettement : aucun écart ne dépasse ce que le hasard explique.";
 }
 
-/** One trait: a sentence, and where the town stands. */
-export function trait({ found, beside, claim, rest }, { themes, names }) {
+/** One trait: a sentence, or its beginning, and where the town stands. */
+export function trait({ found, beside, claim, rest }, { themes, names, brief = false }) {
   const { indicator } = found;
   const values = [found.own, ...found.others, ...(found.summary ?? []), beside?.own].filter(Number.isFinite);
   const written = (value) => number(value, indicator.decimals);
@@ -39,7 +39,7 @@ export function trait({ found, beside, claim, rest }, { themes, names }) {
     "li",
     { class: "tdb-trait" },
     h("p", { class: "tdb-theme" }, themes.get(indicator.theme)),
-    h("p", { class: "tdb-dit" }, h("strong", null, claim), rest),
+    h("p", { class: "tdb-dit" }, h("strong", null, claim), brief ? "." : rest),
     strip(found, beside, names),
     h(
       "p",

@@ -323,9 +323,9 @@ def chance_sentence(one: Portrait) -> str:
     expected = portrait.by_chance(gaps, catalogue)
     return typographic(
         f"Parmi les {number(len(gaps))} indicateurs qui dénombrent quelque chose,"
-        f" {counted(told, 'écart est dit', 'écarts sont dits')} ; si les nombres"
-        f" {of_town(one.town['name'])} suivaient au hasard les taux de ses comparables, on en"
-        f" dirait en moyenne {number(expected, 1)}."
+        f" {counted(told, 'écart remplit', 'écarts remplissent')} ces conditions ; si les nombres"
+        f" {of_town(one.town['name'])} suivaient au hasard les taux de ses comparables, il y en"
+        f" aurait en moyenne {number(expected, 1)}."
     )
 
 
@@ -342,7 +342,8 @@ def method() -> str:
         f" {number(portrait.STANDARD, 1)} écart-type robuste autour de leur médiane. Avoir ce que"
         " presque aucune autre n’a, ou l’inverse, est un fait, dit sans test. « Très net » :"
         " l’écart tient encore quand on le corrige du nombre d’indicateurs regardés (Benjamini et"
-        f" Hochberg, {percent(100 * portrait.FALSE_RATE)})."
+        f" Hochberg, {percent(100 * portrait.FALSE_RATE)}). De deux indicateurs d’un même sujet,"
+        " seul l’écart le plus fort est dit."
     )
 
 
