@@ -168,6 +168,19 @@ def test_having_what_nearly_none_has_is_a_fact() -> None:
     )
 
 
+def test_a_headline_says_less() -> None:
+    def said(own: float, others: list[float | None]) -> str:
+        gap = one(own, others)
+        assert gap is not None
+        return portrait.headline(gap, sentence(gap, indicator()))
+
+    assert said(0, [1.0] * 20) == "Aucune boucherie, alors que toutes en ont"
+    assert said(0, [1.0] * 18 + [0.0] * 2) == "Aucune boucherie, alors que presque toutes en ont"
+    assert said(1, [0.0] * 20) == "Une boucherie, ce qu’aucune n’a"
+    assert said(1, [1.0] + [0.0] * 19) == "Une boucherie, ce que presque aucune n’a"
+    assert said(16, [4.0] * 20) == "Environ quatre fois plus de boucheries"
+
+
 def test_a_share_is_compared_in_points() -> None:
     others = list(np.linspace(40, 60, 20))
     every = {"part_essai": amount()}
@@ -452,6 +465,7 @@ def test_the_portrait_of_a_golden_town(code: str) -> None:
     assert drawn.examined + sum(len(u.labels) for u in drawn.unknown) == len(stories.newest())
     assert str(drawn.examined) in stories.parts_sentence(drawn)
     assert "en moyenne" in stories.chance_sentence(drawn)
+    assert stories.first_list(drawn).count("\n") == len(drawn.first) - 1
     assert len(stories.gaps_table(drawn)) == sum(len(part.told) for part in drawn.parts)
     for part in drawn.parts:
         assert part.apart <= part.examined

@@ -61,6 +61,7 @@ __all__ = [
     "digits",
     "first",
     "gap_of",
+    "headline",
     "is_counted",
     "is_share",
     "judge",
@@ -678,6 +679,19 @@ def sentence(gap: Gap, indicator: Indicator, group: str = GROUP) -> Sentence:
     else:
         claim, rest = _of_measure(gap, indicator, group)
     return Sentence(typographic(f"{claim[0].upper()}{claim[1:]}"), typographic(rest))
+
+
+def headline(gap: Gap, said: Sentence) -> str:
+    """Shorten a sentence for a list that says by itself with whom the town is compared.
+
+    ``"Environ deux fois plus de cinémas"``, ``"Aucun maçon, alors que presque toutes en ont"``.
+    """
+    if gap.kind == "present":
+        return f"{said.claim}, ce {'que presque ' if gap.having else 'qu’'}aucune n’a"
+    if gap.kind == "absent":
+        every = "" if gap.having == gap.known else "presque "
+        return f"{said.claim}, alors que {every}toutes en ont"
+    return said.claim.removesuffix(f" que dans les {GROUP}")
 
 
 def _of_things(gap: Gap, noun: Mapping[str, str], unit: str, group: str) -> tuple[str, str]:

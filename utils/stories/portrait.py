@@ -42,6 +42,7 @@ __all__ = [
     "chance_sentence",
     "comparables_sentence",
     "draw",
+    "first_list",
     "gaps_table",
     "lines_of",
     "method",
@@ -313,6 +314,14 @@ def parts_sentence(one: Portrait) -> str:
         f" {plural(one.apart, 'distingue', 'distinguent')} {one.town['name']} de ses"
         f" {counted(len(one.comparables), 'ville comparable', 'villes comparables')} : {listed}."
     )
+
+
+def first_list(one: Portrait) -> str:
+    """List what stands out most, as Markdown: what the dashboard shows of the same town."""
+    if not one.first:
+        return f"Rien ne distingue nettement {one.town['name']}."
+    return "\n".join(f"{rank}. **{t.sentence.claim}**{t.sentence.rest}"
+                     for rank, t in enumerate(one.first, start=1))  # fmt: skip
 
 
 def chance_sentence(one: Portrait) -> str:
