@@ -41,7 +41,7 @@ ROOMS = [
     ["sspcloud", "links", "prose", "weights"],
     ["stories"],
     ["dashboard"],
-    ["preview", "sitecheck", "reproducibility", "portrait_export"],
+    ["preview", "sitecheck", "reproducibility", "portrait_export", "lighten"],
     ["book"],
     ["verify", "datapackage"],
     ["doctor"],

@@ -8,21 +8,27 @@ import re
 import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import fields
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import nbformat
 import numpy as np
+import pandas as pd
 import pytest
 import yaml
+from nbformat.v4 import new_markdown_cell, new_notebook, new_raw_cell
 from playwright.sync_api import Browser, Page, Route, expect
 
 from utils import dashboard, preview, sitecheck, tables
 from utils.catalogue import load_indicators_catalogue
 from utils.communes import fold_name
-from utils.dashboard import _Compared, salience, write_dashboard
+from utils.dashboard import write_dashboard
 from utils.errors import BookError
+from utils.portrait import Others
 from utils.stories import comparison
+from utils.stories import portrait as stories
 from utils.stories.common import share_below
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -43,6 +49,7 @@ KEPT = (
 )
 OPTION = "[role=listbox] [role=option]"
 PAGE = "chapters/tableau_de_bord.html"
+NOTEBOOK = "## Le hasard {#sec-portrait-hasard}\n\nDu texte."
 FIRST_LOAD_KB = 400
 
 needs_browser = pytest.mark.skipif(sitecheck.find_browser() is None, reason="Chromium absent")
@@ -149,25 +156,47 @@ def test_another_folder_is_never_replaced(tmp_path: Path) -> None:
 # -- what stands out -------------------------------------------------------------------
 
 
-def _one(rank: float, median: float, spread: float, mean: float, known: int = 20) -> _Compared:
-    return _Compared(*(np.array([float(v)]) for v in (rank, known, median, spread, mean)))
+@pytest.mark.slow
+def test_the_dashboard_the_portrait_and_the_notebook_tell_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    catalogue = load_indicators_catalogue()
+    monkeypatch.setattr(dashboard, "load_indicators_catalogue", load_indicators_catalogue)
+    write_dashboard(tmp_path / "tableau", codes=TOWNS)
+    ids = [one["id"] for one in _json(tmp_path / "tableau" / "meta.json")["indicateurs"]]
+    for code in TOWNS:
+        drawn = stories.draw(tables.load_town(code))
+        told = _json(tmp_path / "tableau" / "villes" / f"{code}.json")["saillants"]
+        assert [ids[place] for place, _, _ in told[0]] == [one.gap.indicator for one in drawn.first]
+        written = [f"{claim}{rest}" for _, claim, rest in told[0]]
+        assert written == [str(one.sentence) for one in drawn.first]
+        assert set(written) <= set(stories.gaps_table(drawn)["Écart"])
+        for reference, group in zip(told, dashboard.GROUPS.values(), strict=True):
+            subjects = [s for place, _, _ in reference for s in catalogue[ids[place]].subjects]
+            assert len(subjects) == len(set(subjects))
+            assert all(group in f"{claim}{rest}" for _, claim, rest in reference)
 
 
-def test_a_gap_counts_when_it_is_beyond_the_others_and_beyond_chance() -> None:
-    far = salience(np.array([90.0]), _one(100, 50, 10, 50))
-    assert far[0] == pytest.approx(40 / (10 / 1.349))
-    assert salience(np.array([52.0]), _one(95, 50, 10, 50))[0] == 0
-    assert salience(np.array([90.0]), _one(60, 50, 10, 50))[0] == 0
-    assert salience(np.array([90.0]), _one(100, 50, 10, 50, known=5))[0] == 0
-    assert salience(np.array([np.nan]), _one(np.nan, 50, 10, 50))[0] == 0
+def test_a_group_is_summed_up_without_the_town_itself() -> None:
+    values = np.array([3.0, 1.0, np.nan, 1.0, 7.0, 0.0, 2.0])
+    now = dashboard._Now(values, 10 * values, np.full(7, 100.0))
+    group = np.array([0, 1, 2, 3, 4, 5])  # the last town is outside
+    rows = np.array([3, 6, 2])
+    found = dashboard._in_groups(now, [group] * 3, rows)
+    for place, row in enumerate(rows):
+        others = values[[one for one in group if one != row]][None]
+        wanted = Others.of(values[[row]], others, 10 * others, np.full((1, others.shape[1]), 100.0))
+        for field in fields(Others):
+            got = getattr(found, field.name)[place]
+            assert got == pytest.approx(getattr(wanted, field.name)[0]), (row, field.name)
+    assert dashboard._rank(found)[0] == pytest.approx(share_below(pd.Series([3.0, 1, 7, 0]), 1.0))
 
 
-def test_one_bakery_more_is_no_trait_and_ten_are() -> None:
-    """A town of 2,000 where the others have one bakery for a thousand inhabitants."""
-    among = _one(100, 1.0, 0.2, 1.0)
-    people = np.array([2.0])  # thousands
-    assert salience(np.array([1.5]), among, counts=np.array([3.0]), exposure=people)[0] == 0
-    assert salience(np.array([6.0]), among, counts=np.array([12.0]), exposure=people)[0] > 3
+def test_a_group_of_one_says_nothing() -> None:
+    now = dashboard._Now(np.array([3.0]), np.array([3.0]), np.array([9.0]))
+    alone = dashboard._in_groups(now, [np.array([0])], np.array([0]))
+    assert alone.known.tolist() == [0]
+    assert np.isnan(alone.middle[0])
 
 
 # -- page ------------------------------------------------------------------------------
@@ -181,11 +210,15 @@ def site(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     config = yaml.safe_load((ROOT / "_quarto.yml").read_text(encoding="utf-8"))
     others = ["chapters/comparer.qmd", "chapters/indicateurs.qmd"]
     config["book"]["chapters"] = ["index.qmd", "chapters/tableau_de_bord.qmd", *others]
+    config["book"]["chapters"].append("notebooks/05_portrait.ipynb")
     (root / "_quarto.yml").write_text(yaml.safe_dump(config), encoding="utf-8")
     (root / "_variables.yml").write_text("date-donnees: aujourd’hui\n", encoding="utf-8")
     for name in ["index.qmd", *others]:
         (root / name).write_text("---\ntitle: Une page\n---\n\nDu texte.\n", encoding="utf-8")
     shutil.copy(ROOT / "chapters" / "tableau_de_bord.qmd", root / "chapters")
+    cells = [new_raw_cell("---\ntitle: Un carnet\n---"), new_markdown_cell(NOTEBOOK)]
+    (root / "notebooks").mkdir()
+    nbformat.write(new_notebook(cells=cells), root / "notebooks" / "05_portrait.ipynb")
     built = root / "_book"
     preview.build_preview(root, built)
     shutil.copytree(data, built / "tableau")
@@ -238,11 +271,10 @@ def test_a_stranger_types_a_name_and_reads_what_is_particular(page: Page, addres
     expect(page.get_by_role("heading", name="Neuves-Maisons", exact=True)).to_be_visible()
     assert page.url.endswith(f"?ville={NEUVES_MAISONS}")
     expect(page.locator(".tdb-semblables li")).to_have_count(20)
-    told = _plain(page.locator(".tdb-resume").inner_text())
-    assert "consommation d’électricité (industrie)" in told
     trait = _plain(page.locator(".tdb-trait").first.inner_text())
-    assert "▲ 73,7 MWh par habitant" in trait
-    assert "Plus haut que dans ses 20 villes comparables ; 273 fois la médiane" in trait
+    assert "Consommation d’électricité, industrie : au moins dix fois plus que dans" in trait
+    assert "(73,7 MWh par habitant en 2024, contre 0,3 pour leur médiane)" in trait
+    assert "plus que dans chacune des 20 villes comparables." in trait
     box.press("Escape")
     expect(box).to_have_value("")
 
@@ -255,6 +287,61 @@ def test_a_name_that_no_town_has_is_said(page: Page, address: str) -> None:
     expect(page.get_by_text("Aucune ville de ce nom")).to_be_visible()
     page.goto(f"{address}?ville=99999")
     expect(page.get_by_role("alert")).to_contain_text("99999")
+
+
+@pytest.mark.browser
+@needs_browser
+def test_the_address_may_hold_a_name(page: Page, address: str) -> None:
+    """The first page of the book sends what was typed there."""
+    page.goto(f"{address}?ville=neuves maisons")
+    expect(page.locator("#tdb-titre")).to_have_text("Neuves-Maisons")
+    assert page.url.endswith(f"?ville={NEUVES_MAISONS}")
+    page.goto(f"{address}?ville=<img src=x onerror='window.pirate = 1'>")
+    expect(page.get_by_role("alert")).to_contain_text("onerror")
+    assert page.evaluate("window.pirate") is None
+
+
+@pytest.mark.browser
+@needs_browser
+def test_the_keyboard_is_enough(page: Page, address: str) -> None:
+    page.goto(address)
+    page.get_by_role("combobox", name="Votre ville").wait_for()
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.id") == "tdb-ville":
+            break
+    page.keyboard.type("gourd")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    expect(page.locator("#tdb-titre")).to_have_text("Gourdon")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.id") == "tdb-reference"
+    page.keyboard.type("Toutes")
+    expect(page.locator("#tdb-traits")).to_contain_text("l’ensemble des PVD")
+    page.keyboard.press("Tab")
+    page.keyboard.type("sartene")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    expect(page.locator(".tdb-legende").first).to_contain_text("Sartène")
+    assert page.url.endswith(f"?ville={GOURDON}&avec={SARTENE}&reference=pvd")
+
+
+@pytest.mark.browser
+@needs_browser
+def test_a_phone_shows_the_first_trait_before_the_choices(browser: Browser, address: str) -> None:
+    size = {"width": 375, "height": 812}
+    with browser.new_context(locale="fr-FR", viewport=size) as context:
+        page = context.new_page()
+        page.goto(f"{address}?ville={NEUVES_MAISONS}")
+        trait = page.locator(".tdb-dit").first
+        trait.wait_for()
+        above = trait.bounding_box()["y"] - page.locator("form").bounding_box()["y"]
+        assert above < size["height"] * 2 / 3  # the title of the page is above the form
+        assert not page.get_by_label("Comparer à").is_visible()
+        page.locator("summary", has_text="Comparer autrement").press("Enter")
+        page.get_by_label("Comparer à").select_option("departement")
+        expect(page.locator("#tdb-traits")).to_contain_text("département")
+        expect(page.get_by_label("Comparer à")).to_be_visible()
 
 
 @pytest.mark.browser
@@ -366,6 +453,19 @@ def test_the_card_stands_alone(page: Page, address: str) -> None:
     assert page.locator("nav:visible, form:visible, footer:visible").count() == 0
     link = page.get_by_role("link", name="Voir le tableau de bord entier")
     assert link.get_attribute("href").endswith(f"{PAGE}?ville={NEUVES_MAISONS}")
+
+
+@pytest.mark.browser
+@needs_browser
+def test_the_frame_proposed_shows_the_whole_card(page: Page, address: str) -> None:
+    page.goto(f"{address}?ville={NEUVES_MAISONS}")
+    frame = page.locator("#tdb-cadre").input_value()
+    page.set_content(frame.replace('loading="lazy"', ""))
+    inside = page.frame_locator("iframe")
+    expect(inside.locator(".tdb-trait").first).to_be_visible()
+    assert page.locator("iframe").get_attribute("title") == "Ce qui distingue Neuves-Maisons"
+    height = page.frames[1].evaluate("document.documentElement.scrollHeight")
+    assert height <= int(page.locator("iframe").get_attribute("height"))
 
 
 @pytest.mark.browser

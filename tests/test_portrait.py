@@ -6,6 +6,7 @@ import json
 import math
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -163,8 +164,21 @@ def test_having_what_nearly_none_has_is_a_fact() -> None:
     assert other is not None
     assert (gap.kind, other.kind) == ("present", "")
     assert str(sentence(gap, indicator())) == (
-        "Une boucherie en 2018, alors qu’une seule des 20 villes comparables en a."
+        "Une boucherie en 2018, alors qu’une seule des 20 villes comparables en a au moins une."
     )
+
+
+def test_a_headline_says_less() -> None:
+    def said(own: float, others: list[float | None]) -> str:
+        gap = one(own, others)
+        assert gap is not None
+        return portrait.headline(gap, sentence(gap, indicator()))
+
+    assert said(0, [1.0] * 20) == "Aucune boucherie, alors que toutes en ont"
+    assert said(0, [1.0] * 18 + [0.0] * 2) == "Aucune boucherie, alors que presque toutes en ont"
+    assert said(1, [0.0] * 20) == "Une boucherie, ce qu’aucune n’a"
+    assert said(1, [1.0] + [0.0] * 19) == "Une boucherie, ce que presque aucune n’a"
+    assert said(16, [4.0] * 20) == "Environ quatre fois plus de boucheries"
 
 
 def test_a_share_is_compared_in_points() -> None:
@@ -174,8 +188,8 @@ def test_a_share_is_compared_in_points() -> None:
     assert gap.kind == "more"
     assert math.isnan(gap.chance)
     assert str(sentence(gap, every["part_essai"])) == (
-        "Part d’essai\u00a0: 40 points de plus que les villes comparables (90\u00a0% en 2018,"
-        " contre 50 pour leur médiane), plus que chacune des 20 villes comparables."
+        "Part d’essai\u00a0: 40 points de plus que dans les villes comparables (90\u00a0% en 2018,"
+        " contre 50 pour leur médiane), plus que dans chacune des 20 villes comparables."
     )
     (near,) = judge(lines(54, [50.0, 51.0] * 10, name="part_essai"), every)
     assert near.kind == ""  # more than all, but by less than five points
@@ -254,6 +268,56 @@ def test_a_town_like_the_others_is_said_nothing_of(count: int, known: int) -> No
     assert gap.kind == ""
 
 
+def _told(name: str, strength: float, *subjects: str, theme: str = "culture") -> Gap:
+    CHOSEN[name] = indicator(name, theme=theme, subjects=subjects)
+    return replace(EMPTY, indicator=name, strength=strength, kind="more")
+
+
+CHOSEN: dict[str, Indicator] = {}
+EMPTY = Gap(
+    indicator="", year=2018, count=4, own=1.0, known=20, others=(), reference=0.5, as_far=0,
+    having=20, strength=0.0, total=40.0, share=0.05, chance=0.001,
+)  # fmt: skip
+
+
+def test_of_one_subject_the_strongest_alone_is_told() -> None:
+    CHOSEN.clear()
+    gaps = [
+        _told("partie", 2.0, "vent"),
+        _told("total", 3.0, "vent", "soleil"),
+        _told("autre_partie", 2.5, "soleil"),
+        _told("sans_sujet", 1.0),
+    ]
+    told = choose(gaps, list(CHOSEN.values()))
+    assert [gap.indicator for gap in told] == ["total", "sans_sujet"]
+
+
+def test_what_is_told_first_comes_from_several_headings() -> None:
+    CHOSEN.clear()
+    gaps = [_told(f"c{rank}", 6.0) for rank in range(4)]
+    gaps += [_told("s", 2.0, theme="soins"), _told("t", 9.0, theme="territoire")]
+    gaps += [replace(_told("rien", 9.0), kind="")]
+    assert [gap.indicator for gap in portrait.first(gaps, CHOSEN)] == ["c0", "c1", "s"]
+    assert portrait.first(gaps[::-1], CHOSEN) == portrait.first(gaps, CHOSEN)
+
+
+def test_a_town_is_judged_the_same_alone_and_among_many() -> None:
+    """The arrays of many towns give what :func:`judge` gives of each."""
+    rng = np.random.default_rng(4)
+    own, others = rng.poisson(6, 40).astype(float), rng.poisson(4, (40, 20)).astype(float)
+    people = np.full(40, 4000.0)
+    among = portrait.Others.of(own / 4, others / 4, others, np.full((40, 20), 4000.0))
+    found = portrait.standing(
+        own / 4, among, counts=own, people=people, counted_too=np.ones(40, bool),
+        in_points=np.zeros(40, bool), scale=np.full(40, 1000.0),
+    )  # fmt: skip
+    for place in range(40):
+        gap = one(own[place], list(others[place]))
+        assert gap is not None
+        assert (gap.kind, gap.as_far) == (found.kind[place], found.as_far[place])
+        assert gap.strength == pytest.approx(found.strength[place])
+
+
 # --------------------------------------------------------------------------- words
 
 
@@ -312,6 +376,7 @@ def test_every_noun_agrees_and_elides(
         year=2024,
         count=0 if kind == "absent" else count,
         own=own,
+        known=20,
         others=(2.0,) * 20,
         reference=reference,
         as_far=few,
@@ -341,7 +406,7 @@ def test_every_noun_agrees_and_elides(
         assert f"{each.noun['plural']} " in told.claim
         assert ("plus" if kind == "more" else "moins") in told.claim
     if few == 1 and kind == "present":
-        assert "une seule des 20 villes comparables en a." in text
+        assert "une seule des 20 villes comparables en a au moins un" in text
     if few == 0 and kind == "present":
         assert "aucune des 20 villes comparables n’en a." in text
 
@@ -400,6 +465,7 @@ def test_the_portrait_of_a_golden_town(code: str) -> None:
     assert drawn.examined + sum(len(u.labels) for u in drawn.unknown) == len(stories.newest())
     assert str(drawn.examined) in stories.parts_sentence(drawn)
     assert "en moyenne" in stories.chance_sentence(drawn)
+    assert stories.first_list(drawn).count("\n") == len(drawn.first) - 1
     assert len(stories.gaps_table(drawn)) == sum(len(part.told) for part in drawn.parts)
     for part in drawn.parts:
         assert part.apart <= part.examined

@@ -24,6 +24,7 @@ import yaml
 from utils import dashboard, preview
 from utils.errors import BookError
 from utils.formats import counted, typographic
+from utils.lighten import lighten
 from utils.reproducibility import REPORT, write_site_report
 from utils.sitecheck import check_site, pages_of
 from utils.sources import is_offline
@@ -304,6 +305,8 @@ def build_book(root: Path, *, output: Path, progress: Progress | None = None) ->
             if progress:
                 progress("données du tableau de bord")
             dashboard.write_dashboard(site / "tableau")
+        if quarto:
+            lighten(site)
         write_site_report(site, root)
         if faults := [*faults, *check_site(site)]:
             raise _faulty(faults)

@@ -120,6 +120,8 @@ class Indicator:
     portrait
         False when the portrait of a town does not speak of it: totals and doubles of other
         indicators, shares of few things.
+    subjects
+        What it is about; of two indicators on one subject, only one is told of a town.
     build
         For ``utils/build/``: the table and the parameters of the method.
     """
@@ -142,6 +144,7 @@ class Indicator:
     gaps: str | None = None
     noun: Mapping[str, str] | None = None
     portrait: bool = True
+    subjects: tuple[str, ...] = ()
     build: Mapping[str, Any] = field(default_factory=dict)
 
 

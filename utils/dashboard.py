@@ -24,15 +24,16 @@ import shapely
 import vl_convert
 from numpy.typing import NDArray
 
-from utils import peers, tables
+from utils import peers, portrait, tables
 from utils.catalogue import THEMES, Indicator, load_indicators_catalogue, source
 from utils.errors import BookError
+from utils.portrait import Gap, Others, quantiles
 from utils.stories import comparison
 from utils.stories.catalogue_pages import data_date
 from utils.stories.towns import identity
 from utils.territory import DENSITY_LABELS
 
-__all__ = ["ASSETS", "MAX_TOLD", "REFERENCES", "offered_towns", "salience", "write_dashboard"]
+__all__ = ["ASSETS", "GROUPS", "REFERENCES", "offered_towns", "write_dashboard"]
 
 #: The page's own scripts and style, copied beside its data.
 ASSETS: Final = Path(__file__).resolve().parent.parent / "theme" / "tableau"
@@ -46,24 +47,18 @@ REFERENCES: Final[Mapping[str, str]] = {
     "densite": "Les PVD de même densité",
 }
 
-#: What differs most: how many indicators are told, at most, in all and of one theme.
-MAX_TOLD: Final = 6
-MAX_OF_THEME: Final = 2
-#: A town stands out when this share (%) of the reference, or less, is beyond it.
-BEYOND: Final = 10.0
-#: Towns of a reference whose value must be known for it to say anything.
-MIN_KNOWN: Final = 8
-#: Gap below which a difference may be chance, standard deviations (90 % two-sided).
-NOISE: Final = 1.64
-
-#: Towns are compared *because* they are alike on the first; the others measure the data.
-_NOT_TOLD: Final = frozenset({"part_enseigne_connue", "carreaux_part_imputee"})
-_TOLD_THEMES: Final = frozenset(THEMES) - {"territoire"}
+#: How those of a reference are named in a sentence, in the feminine plural.
+GROUPS: Final[Mapping[str, str]] = {
+    "comparables": portrait.GROUP,
+    "pvd": "PVD",
+    "region": "PVD de sa région",
+    "departement": "PVD de son département",
+    "densite": "PVD de même densité",
+}
 
 _PROBABILITIES: Final = np.array([0, 0.1, 0.25, 0.5, 0.75, 0.9, 1])
 #: What the bundle of the drawing library gives to the page.
 _BUNDLED: Final = "window.vegaEmbed = vegaEmbed;"
-_IQR_TO_SD: Final = 1.349  # of a normal law
 _CHUNK: Final = 500  # towns whose files are made together
 #: Detail of the outlines, degrees, on the mainland and overseas, and decimals kept.
 _TOLERANCES: Final = (0.02, 0.004)
@@ -82,8 +77,8 @@ class _Measure:
     ----------
     decimals
         Digits shown after the comma.
-    values, counts
-        Rate (or value where there is no rate), and raw value: shape (towns, years).
+    values, counts, people
+        Rate (or value where there is no rate), raw value, inhabitants: shape (towns, years).
     secret
         Where the value is secret: shape (towns, years).
     latest
@@ -95,6 +90,7 @@ class _Measure:
     decimals: int
     values: Floats
     counts: Floats
+    people: Floats
     secret: NDArray[np.bool_]
     latest: int
 
@@ -123,13 +119,11 @@ def _measures(codes: pd.Index) -> list[_Measure]:
         years, column = np.unique(own["year"].to_numpy(), return_inverse=True)
         rated = indicator.denominator is not None
         shape = (len(codes), len(years))
-        values, counts, secret = (
-            np.full(shape, np.nan),
-            np.full(shape, np.nan),
-            np.zeros(shape, bool),
-        )
+        values, counts, people = (np.full(shape, np.nan) for _ in range(3))
+        secret = np.zeros(shape, bool)
         where = (own["place"].to_numpy(), column)
         counts[where] = own["value"]
+        people[where] = own["population"]
         values[where] = own["rate"] if rated else own["value"]
         secret[where] = own["secret"]
         known = np.flatnonzero(np.isfinite(values).any(axis=0))
@@ -137,7 +131,16 @@ def _measures(codes: pd.Index) -> list[_Measure]:
             latest = int(known[-1])
             decimals = _decimals(values[programme, latest]) if rated else indicator.decimals
             found.append(
-                _Measure(indicator, tuple(years.tolist()), decimals, values, counts, secret, latest)
+                _Measure(
+                    indicator,
+                    tuple(years.tolist()),
+                    decimals,
+                    values,
+                    counts,
+                    people,
+                    secret,
+                    latest,
+                )
             )
     order, themes = list(catalogue), list(THEMES)
     return sorted(
@@ -152,135 +155,74 @@ def _decimals(rates: Floats) -> int:
     return 0 if middle >= 100 else 1 if middle >= 10 else 2
 
 
-def _quantiles(values: Floats, probabilities: Floats) -> Floats:
-    """Quantiles of each line, unknown values left out: shape (lines, probabilities)."""
-    ordered = np.sort(values, axis=1)  # NaN last
-    known = np.isfinite(values).sum(axis=1)
-    place = np.maximum(known - 1, 0)[:, None] * probabilities
-    low, high = np.floor(place).astype(int), np.ceil(place).astype(int)
-    below = np.take_along_axis(ordered, low, axis=1)
-    above = np.take_along_axis(ordered, high, axis=1)
-    done: Floats = below + (above - below) * (place - low)
-    return done
-
-
-def _rank(below: Floats, equal: Floats, known: Floats) -> Floats:
-    """Share (%) of a reference below a town, ties for one half; NaN where none is known."""
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.asarray(100 * (below + equal / 2) / known)
-
-
 @dataclass(frozen=True, slots=True)
-class _Compared:
-    """Towns against one reference, on one indicator: one element a town.
+class _Now:
+    """The newest year of a measure over the universe: one element a town."""
 
-    Attributes
-    ----------
-    rank
-        Share (%) of the reference below the town.
-    known
-        Towns of the reference whose value is known.
-    median, spread, mean
-        Of the reference; ``spread`` is its interquartile range.
-    """
+    values: Floats
+    counts: Floats
+    people: Floats
 
-    rank: Floats
-    known: Floats
-    median: Floats
-    spread: Floats
-    mean: Floats
+    @classmethod
+    def of(cls, m: _Measure) -> _Now:
+        return cls(m.newest, m.counts[:, m.latest], m.people[:, m.latest])
 
 
-def _against_peers(own: Floats, others: Floats) -> _Compared:
-    """Compare towns with the values of their comparables: shape (towns, comparables)."""
-    middle = _quantiles(others, np.array([0.25, 0.5, 0.75]))
-    known = np.isfinite(others).sum(axis=1).astype(float)
-    mine = own[:, None]
-    rank = _rank((others < mine).sum(1, dtype=float), (others == mine).sum(1, dtype=float), known)
-    rank[np.isnan(own)] = np.nan
+def _rank(others: Others) -> Floats:
+    """Share (%) of a reference below a town, ties for one half; NaN where none is known."""
+    below = others.known - others.at_least
+    equal = others.at_least + others.at_most - others.known
     with np.errstate(invalid="ignore", divide="ignore"):
-        mean = np.nansum(others, axis=1) / known
-    return _Compared(rank, known, middle[:, 1], middle[:, 2] - middle[:, 0], mean)
+        return np.asarray(100 * (below + equal / 2) / others.known)
 
 
-def _against_groups(
-    own: Floats, every: Floats, members: Sequence[NDArray[np.intp]], rows: Sequence[int]
-) -> _Compared:
-    """Compare towns with their group, themselves left out of the ranks.
+def _in_groups(now: _Now, members: Sequence[NDArray[np.intp]], rows: NDArray[np.intp]) -> Others:
+    """Sum up the group of each town, itself left out.
 
-    ``members`` gives the places in ``every`` of the towns of each town's group (the same
-    array for the towns of one group), ``rows`` the place of each town.
+    ``members`` gives the places of the towns of each town's group (the same array for the
+    towns of one group), ``rows`` the place of each town.
     """
-    done = np.full((5, len(own)), np.nan)
+    done = np.full((9, len(rows)), np.nan)
+    done[0] = 0
     by_group: dict[int, list[int]] = {}
     for place, group in enumerate(members):
         by_group.setdefault(id(group), []).append(place)
     for places in by_group.values():
         group = members[places[0]]
-        values = every[group]
-        ordered = np.sort(values[np.isfinite(values)])
-        if not len(ordered):
-            continue
-        mine = own[places]
-        inside = np.isin(np.asarray(rows)[places], group) & np.isfinite(mine)
-        below = np.searchsorted(ordered, mine, "left").astype(float)
-        equal = np.searchsorted(ordered, mine, "right") - below - inside
-        quarter, half, three = np.quantile(ordered, [0.25, 0.5, 0.75])
-        known = len(ordered) - inside
-        rank = _rank(below, equal, known.astype(float))
-        done[0, places] = np.where(np.isfinite(mine), rank, np.nan)
-        done[1, places] = known
-        done[2:, places] = np.array([half, three - quarter, ordered.mean()])[:, None]
-    return _Compared(*done)
+        done[:, places] = _in_group(now, group[np.isfinite(now.values[group])], rows[places])
+    return Others(*done)
 
 
-def salience(
-    own: Floats,
-    compared: _Compared,
-    *,
-    counts: Floats | None = None,
-    exposure: Floats | None = None,
-) -> Floats:
-    """How far a town is from its reference, in standard deviations; 0 where it may be chance.
-
-    A town stands out when :data:`BEYOND` per cent of the reference at most is beyond it, and
-    its gap to the median exceeds :data:`NOISE` robust standard deviations. A number of
-    facilities must also differ from the number expected at the mean rate by more than chance
-    does (Anscombe's transform of a Poisson count): one bakery more in a small town is not
-    a trait.
-
-    Parameters
-    ----------
-    own : array
-        Value compared, one a town.
-    compared : _Compared
-        The reference.
-    counts, exposure : array, optional
-        For a number of facilities: the count, and what the mean rate multiplies to give
-        the count expected (inhabitants over the scale of the rate).
-    """
-    gap = np.abs(own - compared.median)
-    scale = compared.spread / _IQR_TO_SD
-    with np.errstate(invalid="ignore", divide="ignore"):
-        score = np.where(scale > 0, gap / scale, np.inf if counts is not None else 0.0)
-    if counts is not None and exposure is not None:
-        expected = np.maximum(compared.mean * exposure, 0)
-        chance = 2 * np.abs(np.sqrt(counts + 3 / 8) - np.sqrt(expected + 3 / 8))
-        score = np.fmin(score, chance)
-    outside = (compared.rank <= BEYOND) | (compared.rank >= 100 - BEYOND)
-    sure = outside & (compared.known >= MIN_KNOWN) & np.isfinite(score) & (score >= NOISE)
-    return np.where(sure & (gap > 0), score, 0.0)
-
-
-def _told(scores: Floats, themes: Sequence[str]) -> list[int]:
-    """Rank the indicators that stand out, few of each theme; ``scores`` one an indicator."""
-    kept: list[int] = []
-    for place in np.argsort(-scores, kind="stable"):
-        if scores[place] <= 0 or len(kept) == MAX_TOLD:
-            break
-        if sum(themes[i] == themes[place] for i in kept) < MAX_OF_THEME:
-            kept.append(int(place))
-    return kept
+def _in_group(now: _Now, group: NDArray[np.intp], rows: NDArray[np.intp]) -> Floats:
+    """Return the attributes of :class:`Others` for towns of one group of known values."""
+    own = now.values[rows]
+    ordered = np.sort(now.values[group])
+    inside = np.isin(rows, group)
+    first = np.searchsorted(ordered, own, "left")
+    last = np.searchsorted(ordered, own, "right")
+    known = len(ordered) - inside
+    unknown = np.isnan(own)
+    quartiles = np.full((3, len(rows)), np.nan)
+    some = np.flatnonzero(known > 0)
+    for line, share in enumerate((0.25, 0.5, 0.75)):
+        place = (known[some] - 1) * share
+        low, high = np.floor(place).astype(int), np.ceil(place).astype(int)
+        # The town's own value is passed over.
+        after = np.where(inside, first, len(ordered))[some]
+        below, above = ordered[low + (low >= after)], ordered[high + (high >= after)]
+        quartiles[line, some] = below + (above - below) * (place - low)
+    counts, people = now.counts[group], now.people[group]
+    return np.vstack(
+        [
+            known,
+            np.sum(ordered > 0) - (inside & (own > 0)),
+            np.where(unknown, 0, len(ordered) - first - inside),
+            np.where(unknown, 0, last - inside),
+            quartiles,
+            counts.sum() - np.where(inside, now.counts[rows], 0),
+            people.sum() - np.where(inside, now.people[rows], 0),
+        ]
+    )
 
 
 # -- towns and groups ------------------------------------------------------------------
@@ -400,6 +342,7 @@ def _meta(measures: Sequence[_Measure]) -> dict[str, Any]:
     return {
         "date": data_date(),
         "references": [[key, label] for key, label in REFERENCES.items()],
+        "assez": portrait.FEWEST,
         "themes": [[key, label] for key, label in THEMES.items()],
         "sources": {
             name: [source(name).attribution.rstrip("."), source(name).landing or ""]
@@ -412,7 +355,7 @@ def _meta(measures: Sequence[_Measure]) -> dict[str, Any]:
                 "label": m.indicator.rate_label or m.indicator.label,
                 "unit": m.indicator.rate_unit or m.indicator.unit if m.rated else m.indicator.unit,
                 "decimals": m.decimals,
-                "count": [m.indicator.unit, m.indicator.decimals] if m.rated else None,
+                "count": _counted(m.indicator) if m.rated else None,
                 "definition": m.indicator.definition,
                 "gaps": m.indicator.gaps or "",
                 "years": m.years,
@@ -422,6 +365,12 @@ def _meta(measures: Sequence[_Measure]) -> dict[str, Any]:
             for m in measures
         ],
     }
+
+
+def _counted(indicator: Indicator) -> list[Any]:
+    """Return the unit of what is counted, in the plural, its decimals, its singular if known."""
+    noun = indicator.noun or {}
+    return [noun.get("plural", indicator.unit), indicator.decimals, noun.get("singular", "")]
 
 
 def _index(towns: pd.DataFrame) -> dict[str, Any]:
@@ -487,8 +436,8 @@ def _group(name: str, members: NDArray[np.intp], measures: Sequence[_Measure]) -
         if not known:
             lines.append(None)
             continue
-        summary = _whole(_quantiles(values[[m.latest]], _PROBABILITIES)[0], m.decimals)
-        medians = _whole(_quantiles(values, np.array([0.5]))[:, 0], m.decimals)
+        summary = _whole(quantiles(values[[m.latest]], _PROBABILITIES)[0], m.decimals)
+        medians = _whole(quantiles(values, np.array([0.5]))[:, 0], m.decimals)
         lines.append([known, summary.tolist(), medians.tolist()])
     return {"nom": name, "villes": len(members), "i": lines}
 
@@ -512,17 +461,15 @@ def _write_towns(
         kind: [groups[kind][key][1] if key in groups[kind] else nobody for key in column]
         for kind, column in keys.items()
     }
-    compared = [_compare(m, rows, near, members) for m in measures]
-    scores = _scores(measures, compared, rows, towns)
-    themes = [m.indicator.theme for m in measures]
+    ranks, traits = _compare(measures, rows, near, members)
     places = ["code", "name", "departement_name", "lon", "lat", "pvd"]
     named = [[*line[:-1], int(line[-1])] for line in towns[places].to_numpy(object).tolist()]
     (folder / "villes").mkdir()
     for start in range(0, len(rows), _CHUNK):
         part = slice(start, start + _CHUNK)
         blocks = [
-            _block(m, one, rows[part], near[part], part)
-            for m, one in zip(measures, compared, strict=True)
+            _block(m, rank[part], rows[part], near[part])
+            for m, rank in zip(measures, ranks, strict=True)
         ]
         for place, (_, town) in enumerate(towns.iloc[rows[part]].iterrows()):
             whole = start + place
@@ -536,7 +483,7 @@ def _write_towns(
                     if column[whole] in groups[kind]
                 },
                 "comparables": [named[i] for i in near[whole] if i >= 0],
-                "saillants": [_told(reference[whole], themes) for reference in scores],
+                "saillants": [reference[whole] for reference in traits],
                 "i": [_line(block, place) for block in blocks],
             }
             _write(folder / "villes" / f"{town['code']}.json", content)
@@ -577,48 +524,89 @@ def _of(values: Floats, near: NDArray[np.intp]) -> Floats:
 
 
 def _compare(
-    m: _Measure,
+    measures: Sequence[_Measure],
     rows: NDArray[np.intp],
     near: NDArray[np.intp],
     members: Mapping[str, Sequence[NDArray[np.intp]]],
-) -> list[_Compared]:
-    """Compare the towns with each reference on one indicator."""
-    own = m.newest[rows]
-    return [
-        _against_peers(own, _of(m.newest, near)),
-        *(_against_groups(own, m.newest, group, list(rows)) for group in members.values()),
+) -> tuple[list[Floats], list[list[list[list[Any]]]]]:
+    """Compare the towns with each reference: their ranks, and what is told of them.
+
+    Returns
+    -------
+    list of array
+        By indicator: share (%) of the reference below, shape (towns, references).
+    list
+        By reference, then by town: place of the indicator, sentence in two parts.
+    """
+    catalogue = {m.indicator.id: m.indicator for m in measures}
+    spoken = {one.id for group in portrait.spoken(catalogue).values() for one in group}
+    gaps: list[list[list[Gap]]] = [[[] for _ in rows] for _ in REFERENCES]
+    ranks = []
+    for m in measures:
+        now = _Now.of(m)
+        own = now.values[rows]
+        near_by = (_of(one, near) for one in (now.values, now.counts, now.people))
+        references = [
+            Others.of(own, *near_by),
+            *(_in_groups(now, group, rows) for group in members.values()),
+        ]
+        rank = np.column_stack([_rank(others) for others in references])
+        rank[np.isnan(own)] = np.nan
+        ranks.append(rank)
+        if m.indicator.id in spoken:
+            for found, others in zip(gaps, references, strict=True):
+                _collect(found, m, now, rows, others)
+    place = {name: rank for rank, name in enumerate(catalogue)}
+    told = [
+        [_sentences(portrait.first(one, catalogue), catalogue, place, group) for one in towns]
+        for towns, group in zip(gaps, GROUPS.values(), strict=True)
     ]
+    return ranks, told
 
 
-def _scores(
-    measures: Sequence[_Measure],
-    compared: Sequence[Sequence[_Compared]],
-    rows: NDArray[np.intp],
-    towns: pd.DataFrame,
-) -> Floats:
-    """Salience by reference, town and indicator: shape (references, towns, indicators)."""
-    done = np.zeros((len(REFERENCES), len(rows), len(measures)))
-    people = towns[f"pop_{tables.LATEST_POPULATION}"].to_numpy("float64")[rows]
-    for place, (m, references) in enumerate(zip(measures, compared, strict=True)):
-        if m.indicator.theme not in _TOLD_THEMES or m.indicator.id in _NOT_TOLD:
-            continue
-        counts = exposure = None
-        whole = m.counts[:, m.latest]
-        if m.rated and np.all(np.mod(whole[np.isfinite(whole)], 1) == 0):
-            counts, exposure = whole[rows], people / (m.indicator.scale or 1)
-        for rank, reference in enumerate(references):
-            done[rank, :, place] = salience(
-                m.newest[rows], reference, counts=counts, exposure=exposure
+def _collect(
+    gaps: list[list[Gap]], m: _Measure, now: _Now, rows: NDArray[np.intp], others: Others
+) -> None:
+    """Add what may be told of each town on one indicator."""
+    shape = len(rows)
+    found = portrait.standing(
+        now.values[rows],
+        others,
+        counts=now.counts[rows],
+        people=now.people[rows],
+        counted_too=np.full(shape, portrait.is_counted(m.indicator)),
+        in_points=np.full(shape, portrait.is_share(m.indicator)),
+        scale=np.full(shape, float(m.indicator.scale or 1)),
+    )
+    for town in np.flatnonzero(found.kind != "").tolist():
+        gaps[town].append(
+            portrait.gap_of(
+                found,
+                others,
+                town,
+                indicator=m.indicator.id,
+                year=m.years[m.latest],
+                count=float(now.counts[rows[town]]),
+                own=float(now.values[rows[town]]),
             )
-    return done
+        )
+
+
+def _sentences(
+    gaps: Sequence[Gap], catalogue: Mapping[str, Indicator], place: Mapping[str, int], group: str
+) -> list[list[Any]]:
+    lines = []
+    for gap in gaps:
+        said = portrait.sentence(gap, catalogue[gap.indicator], group)
+        lines.append([place[gap.indicator], said.claim, said.rest])
+    return lines
 
 
 def _block(
     m: _Measure,
-    compared: Sequence[_Compared],
+    ranks: Floats,
     rows: NDArray[np.intp],
     near: NDArray[np.intp],
-    part: slice,
 ) -> list[Any]:
     """Return what some towns' files hold of one indicator, one list a town for each."""
     own = _whole(m.values[rows], m.decimals)
@@ -626,9 +614,8 @@ def _block(
     counts = _whole(m.counts[rows], m.indicator.decimals).tolist() if m.rated else None
     others = _whole(_of(m.newest, near), m.decimals).tolist()
     medians = np.column_stack(
-        [_quantiles(_of(year, near), np.array([0.5]))[:, 0] for year in m.values.T]
+        [quantiles(_of(year, near), np.array([0.5]))[:, 0] for year in m.values.T]
     )
-    ranks = _whole(np.column_stack([reference.rank[part] for reference in compared]), 0)
     known = (own != None).any(axis=1)  # noqa: E711 — element by element
     return [
         known.tolist(),
@@ -636,7 +623,7 @@ def _block(
         counts,
         others,
         _whole(medians, m.decimals).tolist(),
-        ranks.tolist(),
+        _whole(ranks, 0).tolist(),
     ]
 
 

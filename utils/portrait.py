@@ -26,9 +26,9 @@ measured).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final, Literal
+from typing import Final, Literal, cast
 
 import numpy as np
 import pandas as pd
@@ -44,6 +44,8 @@ __all__ = [
     "FALSE_RATE",
     "FARTHER",
     "FEWEST",
+    "FIRST",
+    "GROUP",
     "MEANINGFUL",
     "MOST",
     "POINTS",
@@ -51,15 +53,23 @@ __all__ = [
     "STANDARD",
     "THEMES",
     "Gap",
+    "Others",
     "Sentence",
+    "Standing",
     "by_chance",
     "choose",
     "digits",
+    "first",
+    "gap_of",
+    "headline",
     "is_counted",
+    "is_share",
     "judge",
     "measured",
+    "quantiles",
     "sentence",
     "spoken",
+    "standing",
     "times_words",
 ]
 
@@ -71,8 +81,14 @@ THEMES: Final[Mapping[str, tuple[str, ...]]] = {
     "Accès aux soins": ("soins",),
 }
 
+#: How the comparables are named in a sentence, in the plural and the feminine.
+GROUP: Final = "villes comparables"
+
 #: Gaps told by heading, at most.
 MOST: Final = 5
+#: Gaps told of a town before all others, and of one heading among them, at most.
+FIRST: Final = 6
+_FIRST_OF_HEADING: Final = 2
 #: Largest share of the comparables that may go as far as the town.
 FARTHER: Final = 0.15
 #: Largest share of the comparables that may have what is said rare.
@@ -98,6 +114,7 @@ _NEGLIGIBLE: Final = 1e-6
 _QUARTILE_SD: Final = 0.6745
 
 Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
 Kind = Literal["", "more", "less", "present", "absent"]
 
 
@@ -112,8 +129,10 @@ class Gap:
     count, own
         Raw value of the town; the value compared (a rate where the catalogue has a
         denominator), unit of the catalogue.
+    known
+        Comparables whose value is known.
     others
-        Values of the comparables that are known, same unit.
+        Their values, same unit; none where a town is compared with a whole group.
     reference
         Rate of the comparables together for what is counted, else their median.
     as_far
@@ -137,6 +156,7 @@ class Gap:
     year: int
     count: float
     own: float
+    known: int
     others: tuple[float, ...]
     reference: float
     as_far: int
@@ -187,6 +207,144 @@ def is_counted(indicator: Indicator) -> bool:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Others:
+    """Those with whom something is compared, summed up: arrays of one shape.
+
+    Attributes
+    ----------
+    known, having
+        How many have a known value; of those, a value above 0.
+    at_least, at_most
+        How many reach the value compared, from above and from below, ties in both.
+    low, middle, high
+        Their quartiles.
+    total, people
+        For what is counted: things that they have together, and their inhabitants.
+    """
+
+    known: Floats
+    having: Floats
+    at_least: Floats
+    at_most: Floats
+    low: Floats
+    middle: Floats
+    high: Floats
+    total: Floats
+    people: Floats
+
+    @classmethod
+    def of(cls, own: Floats, values: Floats, counts: Floats, people: Floats) -> Others:
+        """Sum up others given one by one: ``own`` of shape (n,), the rest (n, others)."""
+        known = np.isfinite(values)
+        mine = own[:, None]
+        low, middle, high = quantiles(values, np.array([0.25, 0.5, 0.75])).T
+        return cls(
+            known=known.sum(axis=1, dtype=float),
+            having=(values > 0).sum(axis=1, dtype=float),
+            at_least=(values >= mine).sum(axis=1, dtype=float),
+            at_most=(values <= mine).sum(axis=1, dtype=float),
+            low=low,
+            middle=middle,
+            high=high,
+            total=np.where(known, counts, 0).sum(axis=1),
+            people=np.where(known, people, 0).sum(axis=1),
+        )
+
+
+def quantiles(values: Floats, probabilities: Floats) -> Floats:
+    """Quantiles of each line, unknown values left out: shape (lines, probabilities)."""
+    ordered = np.sort(values, axis=1)  # NaN last
+    known = np.isfinite(values).sum(axis=1)
+    place = np.maximum(known - 1, 0)[:, None] * probabilities
+    low, high = np.floor(place).astype(int), np.ceil(place).astype(int)
+    below = np.take_along_axis(ordered, low, axis=1)
+    above = np.take_along_axis(ordered, high, axis=1)
+    done: Floats = below + (above - below) * (place - low)
+    return done
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What may be said of values among others: the arrays of :class:`Gap`, of one shape."""
+
+    reference: Floats
+    as_far: Floats
+    strength: Floats
+    total: Floats
+    share: Floats
+    chance: Floats
+    kind: NDArray[np.str_]
+
+
+def standing(
+    own: Floats,
+    others: Others,
+    *,
+    counts: Floats,
+    people: Floats,
+    counted_too: Bools,
+    in_points: Bools,
+    scale: Floats,
+) -> Standing:
+    """Tell where values stand out from others: the one rule of the book.
+
+    Parameters
+    ----------
+    own, counts, people : array
+        Value compared; the count behind it; inhabitants. Shape (n,).
+    others : Others
+        Those with whom each is compared.
+    counted_too, in_points, scale : array
+        Whether the indicator counts things; is a share; what multiplies its rate.
+    """
+    with np.errstate(invalid="ignore", divide="ignore"):
+        share = np.where(counted_too, people / (people + others.people), np.nan)
+        reference = np.where(counted_too, others.total / others.people * scale, others.middle)
+    usable = np.isfinite(own) & (others.known >= FEWEST)
+    total = np.where(counted_too, others.total, np.nan)
+    chance = np.full(own.shape, np.nan)
+    drawn = usable & counted_too & np.isfinite(share)
+    chance[drawn] = _chance(counts[drawn], total[drawn], share[drawn])
+    higher = own >= reference
+    as_far = np.where(higher, others.at_least, others.at_most)
+    strength = np.where(counted_too, _deviate(chance / 2), _robust(own, others))
+    strength = np.clip(np.nan_to_num(strength), 0, _CAP)
+    kind = _kinds(own, others, reference, as_far, strength, chance, counted_too, in_points)
+    kind[~usable] = ""
+    # A town drawn among all would be as far out, on one side, with this probability.
+    fact = np.isin(kind, ("present", "absent"))
+    strength[fact] = np.maximum(strength, _deviate((as_far + 1) / (others.known + 1)))[fact]
+    return Standing(reference, as_far, strength, total, share, chance, kind)
+
+
+def _kinds(
+    own: Floats,
+    others: Others,
+    reference: Floats,
+    as_far: Floats,
+    strength: Floats,
+    chance: Floats,
+    counted_too: Bools,
+    in_points: Bools,
+) -> NDArray[np.str_]:
+    few = np.floor(FARTHER * others.known)
+    absent = (own == 0) & (others.known - others.having <= few)
+    present = (own > 0) & (others.having <= np.floor(RARE * others.known))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        ratio = np.maximum(own / reference, reference / own)
+        meaningful = np.where(
+            in_points,
+            np.abs(own - reference) >= POINTS,
+            np.where((own > 0) & (reference > 0), ratio >= MEANINGFUL, own != reference),
+        )
+    enough = np.where(counted_too, chance < CHANCE, strength >= STANDARD)
+    far = (own != 0) & (as_far <= few) & meaningful & enough
+    return np.select(
+        [absent, present, far & (own > reference), far], ["absent", "present", "more", "less"], ""
+    )
+
+
 def judge(lines: pd.DataFrame, catalogue: Mapping[str, Indicator]) -> list[Gap]:
     """Compare a town with its comparables on every indicator that can be.
 
@@ -217,71 +375,67 @@ def judge(lines: pd.DataFrame, catalogue: Mapping[str, Indicator]) -> list[Gap]:
         for column in ("read", "value", "population")
     )
     years = lines.groupby("indicator")["year"].first()
+    others = Others.of(values[:, 0], values[:, 1:], counts[:, 1:], people[:, 1:])
+    found = standing(
+        values[:, 0],
+        others,
+        counts=counts[:, 0],
+        people=people[:, 0],
+        counted_too=np.array([is_counted(catalogue[name]) for name in ids], dtype=bool),
+        in_points=np.array([is_share(catalogue[name]) for name in ids], dtype=bool),
+        scale=np.array([catalogue[name].scale or 1 for name in ids], dtype=float),
+    )
     known = np.isfinite(values)
-    kept = np.flatnonzero(known[:, 0] & (known[:, 1:].sum(axis=1) >= FEWEST))
-    counted_too = np.array([is_counted(catalogue[name]) for name in ids], dtype=bool)
-    sums, inhabitants = (
-        np.where(known[:, 1:], cell[:, 1:], 0).sum(axis=1) for cell in (counts, people)
-    )
-    share = people[:, 0] / (people[:, 0] + inhabitants)
-    chances = np.full(len(ids), np.nan)
-    rows = kept[counted_too[kept]]
-    chances[rows] = _chance(counts[rows, 0], sums[rows], share[rows])
-    return _told(
-        [
-            _gap(
-                catalogue[ids[row]],
-                year=int(years[ids[row]]),
-                count=float(counts[row, 0]),
-                own=float(values[row, 0]),
-                others=values[row, 1:][known[row, 1:]],
-                rate=float(sums[row] / inhabitants[row]),
-                total=float(sums[row]) if counted_too[row] else float("nan"),
-                share=float(share[row]) if counted_too[row] else float("nan"),
-                chance=float(chances[row]),
-            )
-            for row in kept
-        ],
-        catalogue,
-    )
+    kept = np.flatnonzero(known[:, 0] & (others.known >= FEWEST))
+    gaps = [
+        gap_of(
+            found,
+            others,
+            int(row),
+            indicator=ids[row],
+            year=int(years[ids[row]]),
+            count=float(counts[row, 0]),
+            own=float(values[row, 0]),
+            values=values[row, 1:][known[row, 1:]],
+        )
+        for row in kept
+    ]
+    return _sure(gaps, catalogue)
 
 
-def _gap(
-    indicator: Indicator,
+def gap_of(
+    found: Standing,
+    others: Others,
+    place: int,
     *,
+    indicator: str,
     year: int,
     count: float,
     own: float,
-    others: Floats,
-    rate: float,
-    total: float,
-    share: float,
-    chance: float,
+    values: Floats | None = None,
 ) -> Gap:
-    """Measure one gap; ``rate`` (an inhabitant) is that of the comparables together."""
-    counted_too = is_counted(indicator)
-    reference = rate * (indicator.scale or 1) if counted_too else float(np.median(others))
-    as_far = int(np.sum(others >= own) if own >= reference else np.sum(others <= own))
-    strength = _deviate(chance / 2) if counted_too else _robust(own, others)
+    """Return the gap of one place of the arrays; ``values`` are those of the comparables."""
     return Gap(
-        indicator=indicator.id,
+        indicator=indicator,
         year=year,
         count=count,
         own=own,
-        others=tuple(others.tolist()),
-        reference=reference,
-        as_far=as_far,
-        having=int(np.sum(others > 0)),
-        strength=min(max(strength, 0.0), _CAP),
-        total=total,
-        share=share,
-        chance=chance,
+        known=int(others.known[place]),
+        others=() if values is None else tuple(values.tolist()),
+        reference=float(found.reference[place]),
+        as_far=int(found.as_far[place]),
+        having=int(others.having[place]),
+        strength=float(found.strength[place]),
+        total=float(found.total[place]),
+        share=float(found.share[place]),
+        chance=float(found.chance[place]),
+        kind=cast(Kind, str(found.kind[place])),
     )
 
 
-def _deviate(tail: float) -> float:
+def _deviate(tail: Floats) -> Floats:
     """Return the standard deviations beyond which a normal law has this probability."""
-    return float(-special.ndtri(tail))
+    return np.asarray(-special.ndtri(tail), dtype=float)
 
 
 def _chance(own: Floats, total: Floats, share: Floats) -> Floats:
@@ -291,67 +445,78 @@ def _chance(own: Floats, total: Floats, share: Floats) -> Floats:
     return np.asarray(np.minimum(1.0, 2 * np.minimum(below, above)), dtype=float)
 
 
-def _robust(own: float, others: Floats) -> float:
+def _robust(own: Floats, others: Others) -> Floats:
     """Gap to the median in robust standard deviations of the town's side; 0 if no spread."""
-    low, middle, high = np.quantile(others, [0.25, 0.5, 0.75])
-    spread = ((high - middle) if own > middle else (middle - low)) / _QUARTILE_SD
-    return float(abs(own - middle) / spread) if spread > 0 else 0.0
+    side = np.where(own > others.middle, others.high - others.middle, others.middle - others.low)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(side > 0, np.abs(own - others.middle) / side * _QUARTILE_SD, 0.0)
 
 
-def _told(gaps: Sequence[Gap], catalogue: Mapping[str, Indicator]) -> list[Gap]:
-    """Give each gap the kind of what may be said of it, and tell the sure ones."""
+def _sure(gaps: Sequence[Gap], catalogue: Mapping[str, Indicator]) -> list[Gap]:
+    """Mark the gaps that would stand if each had been corrected for all the others."""
     chances = np.sort([gap.chance for gap in gaps if not np.isnan(gap.chance)])
     steps = FALSE_RATE * np.arange(1, len(chances) + 1) / max(len(chances), 1)
     passing = chances[chances <= steps]
     limit = float(passing.max()) if passing.size else 0.0
-    told = []
-    for gap in gaps:
-        indicator = catalogue[gap.indicator]
-        kind = _kind(gap, indicator)
-        sure = gap.chance <= limit if is_counted(indicator) else gap.strength >= 2 * STANDARD
-        strength = gap.strength
-        if kind in ("present", "absent"):
-            # A town drawn among all would be as far out, on one side, with this probability.
-            strength = max(strength, _deviate((gap.as_far + 1) / (len(gap.others) + 1)))
-        told.append(replace(gap, kind=kind, sure=bool(kind) and sure, strength=strength))
-    return told
+    return [
+        replace(
+            gap,
+            sure=bool(gap.kind)
+            and (
+                gap.chance <= limit
+                if is_counted(catalogue[gap.indicator])
+                else gap.strength >= 2 * STANDARD
+            ),
+        )
+        for gap in gaps
+    ]
 
 
-def _kind(gap: Gap, indicator: Indicator) -> Kind:
-    few = int(FARTHER * len(gap.others))
-    if gap.own == 0 and len(gap.others) - gap.having <= few:
-        return "absent"
-    if gap.own > 0 and gap.having <= int(RARE * len(gap.others)):
-        return "present"
-    if gap.own == 0 or gap.as_far > few or not _meaningful(gap, indicator):
-        return ""
-    enough = gap.chance < CHANCE if is_counted(indicator) else gap.strength >= STANDARD
-    if not enough:
-        return ""
-    return "more" if gap.own > gap.reference else "less"
-
-
-def _meaningful(gap: Gap, indicator: Indicator) -> bool:
-    if _in_points(indicator):
-        return abs(gap.own - gap.reference) >= POINTS
-    if gap.reference <= 0 or gap.own <= 0:
-        return gap.own != gap.reference
-    ratio = gap.own / gap.reference
-    return max(ratio, 1 / ratio) >= MEANINGFUL
-
-
-def _in_points(indicator: Indicator) -> bool:
+def is_share(indicator: Indicator) -> bool:
+    """Tell whether the values of an indicator are compared in points."""
     return indicator.unit.startswith("%") and indicator.denominator is None
 
 
 def choose(gaps: Sequence[Gap], indicators: Sequence[Indicator], *, most: int = MOST) -> list[Gap]:
     """Keep the gaps of some indicators that may be told, the strongest first.
 
-    Ties are in the order of ``gaps``.
+    Of two gaps on one subject, the strongest is told. Ties are in the order of ``gaps``.
     """
-    wanted = {one.id for one in indicators}
+    wanted = {one.id: one for one in indicators}
     told = [gap for gap in gaps if gap.kind and gap.indicator in wanted]
-    return sorted(told, key=lambda gap: -gap.strength)[:most]
+    return _one_a_subject(told, wanted)[:most]
+
+
+def first(gaps: Sequence[Gap], catalogue: Mapping[str, Indicator]) -> list[Gap]:
+    """Keep the gaps told before all others: what stands out, the same wherever it is told.
+
+    At most :data:`FIRST`, two a heading, the strongest first, one a subject; in the order of
+    the catalogue where they are as strong.
+    """
+    headings = {one.id: title for title, group in spoken(catalogue).items() for one in group}
+    order = {name: place for place, name in enumerate(headings)}
+    told = sorted(
+        (gap for gap in gaps if gap.kind and gap.indicator in headings),
+        key=lambda gap: order[gap.indicator],
+    )
+    left = dict.fromkeys(THEMES, _FIRST_OF_HEADING)
+    kept = []
+    for gap in _one_a_subject(told, catalogue):
+        if left[headings[gap.indicator]]:
+            left[headings[gap.indicator]] -= 1
+            kept.append(gap)
+    return kept[:FIRST]
+
+
+def _one_a_subject(gaps: Iterable[Gap], catalogue: Mapping[str, Indicator]) -> list[Gap]:
+    said: set[str] = set()
+    kept = []
+    for gap in sorted(gaps, key=lambda gap: -gap.strength):
+        subjects = set(catalogue[gap.indicator].subjects)
+        if not subjects & said:
+            kept.append(gap)
+            said |= subjects
+    return kept
 
 
 def by_chance(gaps: Sequence[Gap], catalogue: Mapping[str, Indicator]) -> float:
@@ -372,19 +537,24 @@ def by_chance(gaps: Sequence[Gap], catalogue: Mapping[str, Indicator]) -> float:
         if np.isnan(gap.chance) or gap.total == 0:
             continue
         mean = gap.total * gap.share / (1 - gap.share)
-        first, last = stats.poisson.ppf([_NEGLIGIBLE, 1 - _NEGLIGIBLE], mean)
-        counts = np.arange(first, last + 1)
-        chances = _chance(counts, np.full_like(counts, gap.total), np.full_like(counts, gap.share))
-        values = counts * gap.reference / mean
-        weights = stats.poisson.pmf(counts, mean)
-        others = np.asarray(gap.others)
-        for count, own, chance, weight in zip(counts, values, chances, weights, strict=True):
-            as_far = np.sum(others >= own) if own >= gap.reference else np.sum(others <= own)
-            drawn = replace(
-                gap, count=count, own=float(own), as_far=int(as_far), chance=float(chance)
-            )
-            if _kind(drawn, catalogue[gap.indicator]):
-                told += float(weight)
+        lowest, highest = stats.poisson.ppf([_NEGLIGIBLE, 1 - _NEGLIGIBLE], mean)
+        counts = np.arange(lowest, highest + 1)
+        same = np.ones_like(counts)
+        scale = catalogue[gap.indicator].scale or 1
+        others = np.tile(np.asarray(gap.others), (len(counts), 1))
+        own = counts * gap.reference / mean
+        among = Others.of(own, others, others, others)
+        people = gap.total * scale / gap.reference
+        found = standing(
+            own,
+            replace(among, total=same * gap.total, people=same * people),  # theirs together
+            counts=counts,
+            people=same * people * gap.share / (1 - gap.share),
+            counted_too=same.astype(bool),
+            in_points=np.zeros(len(counts), dtype=bool),
+            scale=same * scale,
+        )
+        told += float(stats.poisson.pmf(counts, mean) @ (found.kind != ""))
     return told
 
 
@@ -425,7 +595,7 @@ def _of(noun: str) -> str:
 def _magnitude(own: float, reference: float, thing: str = "") -> str:
     """Say by how much two values above 0 differ, of a thing in the plural or of none.
 
-    ``"environ deux fois plus de cinémas"``, ``"environ 30 % de cinémas de moins"``,
+    ``"environ deux fois plus de cinémas"``, ``"environ 30 % de cinémas en moins"``,
     ``"environ 30 % de moins"``.
     """
     side = "plus" if own > reference else "moins"
@@ -434,7 +604,7 @@ def _magnitude(own: float, reference: float, thing: str = "") -> str:
     if ratio >= _TWICE:
         return f"{times_words(ratio)} {side}{thing}"
     gap = 100 * abs(own / reference - 1)
-    return f"environ {number(5 * round(gap / 5))} %{thing} de {side}"
+    return f"environ {number(5 * round(gap / 5))} %{thing} {'en' if thing else 'de'} {side}"
 
 
 def digits(own: float, reference: float) -> int:
@@ -460,29 +630,31 @@ def measured(value: float, unit: str, places: int) -> str:
     return quantity(value, unit, places)
 
 
-def _group(gap: Gap) -> str:
-    known = "" if len(gap.others) >= K else " renseignées"
-    return f"{number(len(gap.others))} villes comparables{known}"
+def _group(gap: Gap, group: str) -> str:
+    known = " renseignées" if group == GROUP and gap.known < K else ""
+    return f"{number(gap.known)} {group}{known}"
 
 
-def _place(gap: Gap, side: str) -> str:
-    passed = len(gap.others) - gap.as_far
+def _place(gap: Gap, side: str, group: str) -> str:
+    passed = gap.known - gap.as_far
     if gap.as_far == 0:
-        return f"{side} que chacune des {_group(gap)}"
-    return f"{side} que {number(passed)} des {_group(gap)}"
+        return f"{side} que dans chacune des {_group(gap, group)}"
+    return f"{side} que dans {number(passed)} des {_group(gap, group)}"
 
 
-def _some_have(gap: Gap, one: str) -> str:
+def _some_have(gap: Gap, one: str, group: str) -> str:
     """Say how many comparables have the thing (``one``: "au moins un"): ``"que 3 … en ont"``."""
     if gap.having == 0:
-        return f"qu’aucune des {_group(gap)} n’en a"
+        return f"qu’aucune des {_group(gap, group)} n’en a"
+    if gap.having == gap.known:
+        return f"que chacune des {_group(gap, group)} en a{one}"
     if gap.having == 1:
-        return f"qu’une seule des {_group(gap)} en a"
+        return f"qu’une seule des {_group(gap, group)} en a{one}"
     few = " seulement" if gap.kind == "present" else ""
-    return f"que {number(gap.having)} des {_group(gap)}{few} en ont{one}"
+    return f"que {number(gap.having)} des {_group(gap, group)}{few} en ont{one}"
 
 
-def sentence(gap: Gap, indicator: Indicator) -> Sentence:
+def sentence(gap: Gap, indicator: Indicator, group: str = GROUP) -> Sentence:
     """Write the sentence of a gap that may be told.
 
     Parameters
@@ -491,6 +663,8 @@ def sentence(gap: Gap, indicator: Indicator) -> Sentence:
         Of :func:`judge`, its ``kind`` not empty.
     indicator : Indicator
         The indicator of the gap.
+    group : str
+        How those with whom the town is compared are named, in the feminine plural.
 
     Raises
     ------
@@ -500,65 +674,86 @@ def sentence(gap: Gap, indicator: Indicator) -> Sentence:
     if not gap.kind:
         raise ValueError(gap.indicator)
     if indicator.noun and is_counted(indicator):
-        claim, rest = _of_things(gap, indicator.noun, indicator.rate_unit or "par habitant")
+        unit = indicator.rate_unit or "par habitant"
+        claim, rest = _of_things(gap, indicator.noun, unit, group)
     else:
-        claim, rest = _of_measure(gap, indicator)
+        claim, rest = _of_measure(gap, indicator, group)
     return Sentence(typographic(f"{claim[0].upper()}{claim[1:]}"), typographic(rest))
 
 
-def _of_things(gap: Gap, noun: Mapping[str, str], unit: str) -> tuple[str, str]:
+def headline(gap: Gap, said: Sentence) -> str:
+    """Shorten a sentence for a list that says by itself with whom the town is compared.
+
+    ``"Environ deux fois plus de cinémas"``, ``"Aucun maçon, alors que presque toutes en ont"``.
+    """
+    if gap.kind == "present":
+        return f"{said.claim}, ce {'que presque ' if gap.having else 'qu’'}aucune n’a"
+    if gap.kind == "absent":
+        every = "" if gap.having == gap.known else "presque "
+        return f"{said.claim}, alors que {every}toutes en ont"
+    return said.claim.removesuffix(f" que dans les {GROUP}")
+
+
+def _of_things(gap: Gap, noun: Mapping[str, str], unit: str, group: str) -> tuple[str, str]:
     """Write the sentence of a count that has a noun."""
     feminine = noun["gender"] == "f"
     one = "une" if feminine else "un"
     if gap.kind == "absent":
         claim = f"{'aucune' if feminine else 'aucun'} {noun['singular']}"
-        return claim, f" en {gap.year}, alors {_some_have(gap, f' au moins {one}')}."
+        return claim, f" en {gap.year}, alors {_some_have(gap, f' au moins {one}', group)}."
     if gap.kind == "present":
         named = (
             f"{one} {noun['singular']}"
             if gap.count == 1
             else counted(gap.count, noun["singular"], noun["plural"])
         )
-        return named, f" en {gap.year}, alors {_some_have(gap, '')}."
+        return named, f" en {gap.year}, alors {_some_have(gap, f' au moins {one}', group)}."
     side = "plus" if gap.kind == "more" else "moins"
     places = digits(gap.own, gap.reference)
-    claim = f"{_magnitude(gap.own, gap.reference, noun['plural'])} que les villes comparables"
+    claim = f"{_magnitude(gap.own, gap.reference, noun['plural'])} que dans les {group}"
     rest = (
         f"{NBSP}: {number(gap.count)}{NBSP}en {gap.year}, soit"
         f" {number(gap.own, places)} {unit} contre"
-        f" {number(gap.reference, places)} ; {_place(gap, side)}."
+        f" {number(gap.reference, places)} ; {_place(gap, side, group)}."
     )
     return claim, rest
 
 
-def _of_measure(gap: Gap, indicator: Indicator) -> tuple[str, str]:
+def _of_measure(gap: Gap, indicator: Indicator, group: str) -> tuple[str, str]:
     """Write the sentence of a value without a noun, after its label."""
     label = indicator.rate_label or indicator.label
     unit = (indicator.rate_unit or indicator.unit) if indicator.denominator else indicator.unit
     places = digits(gap.own, gap.reference)
-    known = number(len(gap.others))
     value = measured(gap.own, unit, places)
     if gap.kind == "absent":
-        rest = f" ici en {gap.year}, alors que {number(gap.having)} des {_group(gap)} ont plus."
-        return f"{label} : zéro", rest
+        having = f"{number(gap.having)} des {_group(gap, group)}"
+        return f"{label} : zéro", f" ici en {gap.year}, alors que {having} ont plus."
     if gap.kind == "present":
-        zeros = len(gap.others) - gap.having
-        which = f"les {known}" if zeros == len(gap.others) else f"{number(zeros)} des {known}"
+        zeros = gap.known - gap.having
+        which = "les" if zeros == gap.known else f"{number(zeros)} des"
         return f"{label} : {value}", (
-            f" en {gap.year}, alors que {which} villes comparables sont à zéro."
+            f" en {gap.year}, alors que {which} {number(gap.known)} {group} sont à zéro."
         )
     side = "plus" if gap.kind == "more" else "moins"
-    place = f"{_place(gap, side)}."
+    place = f"{_place(gap, side, group)}."
     reference = number(gap.reference, places)
-    if _in_points(indicator):
+    if is_share(indicator):
         points = round(abs(gap.own - gap.reference))
         size = f"{number(points)} {plural(points, 'point')} de {side}"
     elif gap.own > 0 and gap.reference > 0:
         size = _magnitude(gap.own, gap.reference)
     else:
         return f"{label} : {value}", (
-            f" en {gap.year}, contre {reference} pour la médiane des villes comparables, {place}"
+            f" en {gap.year}, contre {reference} pour la médiane des {group}, {place}"
         )
-    return f"{label} : {size} que les villes comparables", (
+    if label.startswith("Distance "):
+        # A distance is not more nor less, but longer or shorter.
+        longer = "plus longue" if gap.kind == "more" else "plus courte"
+        size = size.removesuffix(f" de {side}").removesuffix(f" {side}")
+        place = f"{_place(gap, longer, group)}."
+        return f"{label} : {size} {longer} que dans les {group}", (
+            f" ({value} en {gap.year}, contre {reference} pour leur médiane), {place}"
+        )
+    return f"{label} : {size} que dans les {group}", (
         f" ({value} en {gap.year}, contre {reference} pour leur médiane), {place}"
     )

@@ -26,7 +26,7 @@ from utils.catalogue import DATA
 from utils.errors import BookError, PvdError
 from utils.formats import counted, join_words, number, quantity, typographic
 from utils.maps import INSETS
-from utils.portrait import digits
+from utils.portrait import digits, headline
 from utils.stories import portrait
 from utils.stories.catalogue_pages import data_date
 
@@ -70,7 +70,7 @@ def content(town_code: str) -> dict[str, Any]:
         "facts": [list(pair) for pair in one.facts],
         "warning": one.warning,
         "peers": names,
-        "first": [told.sentence.claim for told in one.first],
+        "first": [headline(told.gap, told.sentence) for told in one.first],
         "ahead": _ahead(one.parts),
         "parts": [_part(part, town["name"]) for part in one.parts],
         "unknown": [[one_reason.reason, _listed(one_reason.labels)] for one_reason in one.unknown],

@@ -103,7 +103,7 @@ def launch_url(service: str, *, notebook: str = "", repository: Repository | Non
 
 
 def launch_links(notebook: str) -> MarkdownBlock:
-    """Return the line of links at the head of a notebook: launch it, or download it."""
+    """Return the lines at the head of a notebook: launch or download it, or see another town."""
     repository = load_repository()
     links = [
         f"[{service}]({launch_url(service, notebook=notebook, repository=repository)})"
@@ -113,5 +113,7 @@ def launch_links(notebook: str) -> MarkdownBlock:
     return MarkdownBlock(
         f"**Exécuter ce carnet sur le SSP Cloud**{NBSP}: {' ou '.join(links)}"
         f" (compte gratuit pour les agents publics et l’enseignement supérieur)."
-        f" [Télécharger le carnet]({file})."
+        f" [Télécharger le carnet]({file}).\n\n"
+        f"**Voir une autre ville sans rien installer**{NBSP}: le"
+        " [tableau de bord](../chapters/tableau_de_bord.qmd) les a toutes."
     )

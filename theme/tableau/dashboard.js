@@ -1,21 +1,25 @@
 // The dashboard: what the address asks for, the files it needs, and the page they make.
 
-import { address, csv, load, number, place, reading, typographic } from "./data.js";
+import { csv, fold, load, number, place, reading, typographic } from "./data.js";
 import { drawEvolution, drawMap } from "./charts.js";
 import { h } from "./dom.js";
-import { combobox, prepared } from "./search.js";
+import { combobox, prepared, search } from "./search.js";
 import {
   evolutionTable,
   evolutionWords,
   legend,
+  nothing,
   peers,
   referenceName,
-  summary,
   theme,
   trait,
 } from "./views.js";
 
 const TRAITS_OF_CARD = 3;
+/** Height that the card takes in a frame of the width proposed, in pixels. */
+const CARD_HEIGHT = 660;
+/** Width from which all choices are shown at once. */
+const WIDE = matchMedia("(min-width: 44.01rem)");
 /** Towns proposed before one is chosen: those that the programme's own page names, and overseas. */
 const EXAMPLES = ["54397", "30133", "50076", "46127", "97225", "2A272"];
 const root = document.getElementById("tableau");
@@ -83,6 +87,7 @@ function say(text, alert = false) {
 async function refresh() {
   const mine = ++turn;
   performance.mark("tableau-debut");
+  document.body.classList.toggle("tdb-choisie", Boolean(state.ville));
   boxes?.ville.show(byCode.get(state.ville)?.name);
   boxes?.avec.show(byCode.get(state.avec)?.name);
   if (!state.ville) {
@@ -91,8 +96,7 @@ async function refresh() {
     return;
   }
   if (!byCode.has(state.ville)) {
-    view.replaceChildren();
-    say(`La ville de code « ${state.ville} » n’est pas parmi les ${number(towns.length)} proposées. Cherchez-la par son nom.`, true);
+    named(state.ville);
     return;
   }
   try {
@@ -124,15 +128,29 @@ async function refresh() {
   }
 }
 
-function examples() {
-  const found = EXAMPLES.map((code) => byCode.get(code)).filter(Boolean);
+/** The address holds a name, not a code: show its town, or the towns that it may be. */
+function named(asked) {
+  const found = search(towns, asked);
+  if (found.length === 1 || (found.length && found[0].folded !== found[1].folded && found[0].folded === fold(asked))) {
+    go({ ville: found[0].code });
+    return;
+  }
+  boxes?.ville.show(asked);
+  view.replaceChildren(...(found.length ? [links("Plusieurs villes ont ce nom : ", found.slice(0, 20))] : []));
+  say(found.length ? "" : `« ${asked} » n’est pas parmi les ${number(towns.length)} villes proposées. Vérifiez l’orthographe, ou tapez son code Insee.`, true);
+}
+
+const examples = () => links("Par exemple : ", EXAMPLES.map((code) => byCode.get(code)).filter(Boolean));
+
+function links(before, found) {
   return h(
     "p",
     null,
-    "Par exemple : ",
+    before,
     found.flatMap((town, rank) => [
       rank ? ", " : "",
       h("a", { href: href({ ville: town.code }), "data-ville": town.code }, town.name),
+      ` (${town.departement})`,
     ]),
     ".",
   );
@@ -147,7 +165,11 @@ function contextOf(town, other, reference, group) {
     }))
     .filter(({ found }) => found);
   const byId = new Map(readings.map((one) => [one.found.indicator.id, one]));
-  const told = town.saillants[rank].map((place) => byId.get(meta.indicateurs[place].id)).filter(Boolean);
+  const told = town.saillants[rank].map(([place, claim, rest]) => ({
+    ...byId.get(meta.indicateurs[place].id),
+    claim,
+    rest,
+  }));
   return { town, other, reference, group, readings, byId, told, against: referenceName(reference, town, group) };
 }
 
@@ -175,9 +197,8 @@ function page(context) {
         "section",
         { "aria-labelledby": "tdb-traits" },
         h("h3", { id: "tdb-traits" }, `Ce qui la distingue, face à ${against}`),
-        h("p", { class: "tdb-resume" }, summary(told.map(({ found }) => found))),
-        told.length ? legend(reference, town, group, other) : null,
-        h("ul", { class: "tdb-traits" }, told.map(({ found, beside }) => trait(found, { group, themes, names, other: beside }))),
+        told.length ? legend(reference, town, group, other) : h("p", null, nothing(group, meta.assez)),
+        h("ul", { class: "tdb-traits" }, told.map((one) => trait(one, { themes, names }))),
       ),
       h(
         "section",
@@ -238,6 +259,7 @@ function evolution(context) {
   const first = told.find(({ found }) => several.some((one) => one.found === found)) ?? several[0];
   const asked = several.find(({ found }) => found.indicator.id === state.indicateur);
   const place = h("div", { class: "tdb-dessin" });
+  const heading = h("p", { class: "tdb-mesure" });
   const words = h("p", null);
   const table = h("div", { class: "tdb-defile", role: "region", tabindex: "0", "aria-label": "Tableau de l’évolution" });
   const show = (one) => {
@@ -248,6 +270,7 @@ function evolution(context) {
       ...(other && one.beside ? [{ name: other.name, values: one.beside.series }] : []),
     ];
     const told = series.map((serie) => evolutionWords(indicator, serie)).join(" ");
+    heading.textContent = typographic(`${indicator.label}, ${indicator.unit}`);
     words.textContent = typographic(`${told}${indicator.gaps ? ` À savoir : ${indicator.gaps}` : ""}`);
     table.replaceChildren(evolutionTable(indicator, series));
     whenSeen(place, () => drawEvolution(place, { indicator, series, description: `${indicator.label}. ${told}` }));
@@ -277,7 +300,7 @@ function evolution(context) {
     { "aria-labelledby": "tdb-evolution" },
     h("h2", { id: "tdb-evolution" }, "Ce qui a changé"),
     h("p", { class: "tdb-champ" }, h("label", { for: "tdb-indicateur" }, "Indicateur"), select),
-    h("div", { class: "tdb-deux" }, h("div", null, place), h("div", null, words, table)),
+    h("div", { class: "tdb-deux" }, h("div", null, heading, place), h("div", null, words, table)),
   );
 }
 
@@ -289,7 +312,7 @@ function map({ town, other }) {
     ...town.comparables.map((one) => ({
       ...one,
       kind: one.pvd ? "pvd" : "hors",
-      label: one.pvd ? "Ville comparable, PVD" : "Ville comparable, hors programme",
+      label: one.pvd ? "Ville comparable, PVD" : "Ville comparable, hors PVD",
     })),
     ...(other ? [{ ...basic(other), kind: "autre", label: other.name }] : []),
     { ...basic(town), kind: "ville", label: town.name },
@@ -341,7 +364,7 @@ function followTheme() {
 function takeAway(context) {
   const { town } = context;
   const source = new URL(`${location.pathname}?carte=1&ville=${town.code}`, location.href).href;
-  const frame = `<iframe src="${source}" width="100%" height="560" style="border:0;max-width:640px" title="Portrait express" loading="lazy"></iframe>`;
+  const frame = `<iframe src="${source}" width="100%" height="${CARD_HEIGHT}" style="border:0;max-width:640px" title="Ce qui distingue ${escaped(town.name)}" loading="lazy"></iframe>`;
   const area = h("textarea", { id: "tdb-cadre", rows: "3", readonly: true, spellcheck: "false" });
   area.value = frame;
   const copied = h("span", { role: "status" });
@@ -375,6 +398,10 @@ function takeAway(context) {
     ),
   );
 }
+
+/** A text as the value of an attribute of HTML. */
+const escaped = (text) =>
+  text.replaceAll("&", "&amp;").replaceAll('"', "&quot;").replaceAll("<", "&lt;");
 
 /** The lines of the CSV: one an indicator and a year, the reference beside. */
 export function lines({ town, readings, against }) {
@@ -418,7 +445,6 @@ function card(context) {
   const { town, group, told, against } = context;
   const themes = new Map(meta.themes);
   const names = group ? [] : town.comparables.map((one) => one.name);
-  const found = told.slice(0, TRAITS_OF_CARD);
   return [
     h(
       "header",
@@ -427,8 +453,8 @@ function card(context) {
       h("p", null, identity(town)),
     ),
     h("h2", null, `Ce qui la distingue, face à ${against}`),
-    h("p", { class: "tdb-resume" }, summary(found.map((one) => one.found))),
-    h("ul", { class: "tdb-traits" }, found.map((one) => trait(one.found, { group, themes, names, level: "h3" }))),
+    told.length ? legend(context.reference, town, group) : h("p", null, nothing(group, meta.assez)),
+    h("ul", { class: "tdb-traits" }, told.slice(0, TRAITS_OF_CARD).map((one) => trait(one, { themes, names, brief: true }))),
     h("p", null, h("a", { href: href(), target: "_blank", rel: "noopener" }, "Voir le tableau de bord entier")),
     h("p", { class: "tdb-aide" }, `Portrait des petites villes, données au ${meta.date}.`),
   ];
@@ -496,7 +522,7 @@ function controls() {
   const ville = combobox({
     id: "tdb-ville",
     label: "Votre ville",
-    help: `${number(towns.filter((town) => town.pvd).length)} Petites villes de demain et leurs semblables ; accents et tirets facultatifs.`,
+    help: `${number(towns.filter((town) => town.pvd).length)} Petites villes de demain (PVD) et leurs semblables ; accents et tirets facultatifs.`,
     towns,
     chosen: (town) => go({ ville: town.code, indicateur: "" }, { push: true }),
   });
@@ -514,12 +540,25 @@ function controls() {
   );
   reference.value = state.reference;
   boxes = { ville, avec };
+  const more = h(
+    "details",
+    { class: "tdb-plus", open: WIDE.matches || Boolean(state.avec) || state.reference !== "comparables" },
+    h("summary", null, "Comparer autrement"),
+    h(
+      "div",
+      null,
+      h("div", { class: "tdb-recherche" }, h("label", { for: "tdb-reference" }, "Comparer à"), reference),
+      avec.box,
+    ),
+  );
+  WIDE.addEventListener("change", () => {
+    more.open ||= WIDE.matches;
+  });
   return h(
     "form",
     { class: "tdb-commandes", role: "search", "aria-label": "Choisir une ville", onsubmit: (event) => event.preventDefault() },
     ville.box,
-    h("div", { class: "tdb-recherche" }, h("label", { for: "tdb-reference" }, "Comparer à"), reference),
-    avec.box,
+    more,
   );
 }
 

@@ -47,10 +47,10 @@ export function quantity(value, unit, decimals) {
   return Number.isFinite(value) && unit ? `${text}\u00a0${unit}` : text;
 }
 
-/** Agree a unit in the plural with a count: below 2, the singular. */
-export function counted(value, unit, decimals = 0) {
-  const singular = Math.abs(value) < 2 ? unit.replace(/^(\p{L}{3,}?)[sx](?= |$)/u, "$1") : unit;
-  return quantity(value, singular, decimals);
+/** Agree a unit in the plural with a count: below 2, the singular, made if it is not given. */
+export function counted(value, unit, decimals = 0, singular = "") {
+  const one = singular || unit.replace(/^(\p{L}{3,}?)[sx](?= |$)/u, "$1");
+  return quantity(value, Math.abs(value) < 2 ? one : unit, decimals);
 }
 
 /** Set the French no-break spaces and apostrophes. */
@@ -62,18 +62,6 @@ export function typographic(text) {
     .replace(/ :(?= |$)/g, "\u00a0:")
     .replace(/ ([;!?])(?= |$)/g, "\u202f$1")
     .replace(/(\d) %/g, "$1\u00a0%");
-}
-
-/** Write a label inside a sentence: small letters but for an acronym, "a, b" as "a (b)". */
-export function inSentence(label) {
-  const plain = label.replace(/, (.*)$/, " ($1)");
-  return /^\p{Lu}\p{Ll}/u.test(plain) ? plain[0].toLowerCase() + plain.slice(1) : plain;
-}
-
-/** Join words as in a sentence: "a, b et c". */
-export function joined(words) {
-  if (words.length < 2) return words.join("");
-  return `${words.slice(0, -1).join(", ")} et ${words.at(-1)}`;
 }
 
 /** Fold a name for search: no case, accent, hyphen or apostrophe; "St" is "Saint". */
@@ -154,25 +142,6 @@ export function reading(meta, town, rank, reference, group) {
 const unscaled = (value, decimals) => (typeof value === "number" ? value / 10 ** decimals : value);
 
 // -- sentences
-
-/** Say how a value stands to the median: a ratio, or points for a share. */
-export function gapWords(found) {
-  const { own, median, indicator } = found;
-  if (!Number.isFinite(own) || !Number.isFinite(median)) return "";
-  const told = `la médiane (${number(median, indicator.decimals)})`;
-  if (own === median) return `égal à ${told}`;
-  const side = own > median ? "au-dessus" : "en dessous";
-  if (indicator.unit.startsWith("%") || median < 0 || own < 0) {
-    const gap = Math.abs(own - median);
-    const points = counted(gap, "points", indicator.decimals);
-    return `${points} ${side} de ${told}`;
-  }
-  if (median === 0) return "la médiane est 0";
-  const ratio = own / median;
-  if (ratio > 2) return `${number(ratio, 1)} fois ${told}`;
-  if (own === 0) return told;
-  return `${number(Math.abs(ratio - 1) * 100)} % ${side} de ${told}`;
-}
 
 /** Say how many of the reference are below or above. */
 export function rankWords(found, group) {

@@ -1,6 +1,6 @@
 // What the page shows of a town. Every function returns an element, or fills one.
 
-import { counted, gapWords, inSentence, joined, number, quantity, rankWords } from "./data.js";
+import { counted, number, rankWords } from "./data.js";
 import { h, strip } from "./dom.js";
 
 /** A reference as it is named in a sentence about this town. */
@@ -15,58 +15,40 @@ export function referenceName(reference, town, group) {
   }[reference];
 }
 
-/** The value of a town, and the count behind a rate. */
-function value(found) {
-  const { indicator, own, count } = found;
-  const behind =
-    indicator.count && Number.isFinite(count) ? counted(count, indicator.count[0], indicator.count[1]) : "";
-  return { text: quantity(own, indicator.unit, indicator.decimals), behind };
+/** The count behind a rate, in words; nothing where the value is the count. */
+function behindRate({ indicator, count }) {
+  return indicator.count && Number.isFinite(count) ? counted(count, ...indicator.count) : "";
 }
 
 const arrow = (found) => (found.own > found.median ? "▲" : "▼");
 
-/** One sentence: what is higher here, what is lower. */
-export function summary(found) {
-  if (!found.length) {
-    return "Rien ne la distingue nettement : aucun indicateur ne sort de ce que le hasard et la dispersion expliquent.";
+/** Say why nothing is told: few towns to compare with, or nothing beyond chance. */
+export function nothing(group, enough) {
+  if (group && group.villes <= enough) {
+    return `Ce groupe compte trop peu de villes pour dire ce qui la distingue : il en faut ${enough} autres.`;
   }
-  const of = (side) => found.filter((one) => one.own > one.median === side);
-  const told = (list) => list.map((one) => inSentence(one.indicator.label));
-  const [high, low] = [told(of(true)), told(of(false))];
-  return [
-    high.length && `Plus haut ici : ${joined(high)}.`,
-    low.length && `Plus bas ici : ${joined(low)}.`,
-  ]
-    .filter(Boolean)
-    .join(" ");
+  return "Rien ne la distingue nettement : aucun écart ne dépasse ce que le hasard explique.";
 }
 
-/** One trait: the indicator, its value, the drawing, and what it means in words. */
-export function trait(found, { group, themes, names, other, level = "h4" }) {
-  const { text, behind } = value(found);
+/** One trait: a sentence, or its beginning, and where the town stands. */
+export function trait({ found, beside, claim, rest }, { themes, names, brief = false }) {
   const { indicator } = found;
+  const values = [found.own, ...found.others, ...(found.summary ?? []), beside?.own].filter(Number.isFinite);
+  const written = (value) => number(value, indicator.decimals);
   return h(
     "li",
     { class: "tdb-trait" },
-    h("p", { class: "tdb-theme" }, `${themes.get(indicator.theme)}, ${indicator.years[indicator.latest]}`),
-    h(level, null, indicator.label),
+    h("p", { class: "tdb-theme" }, themes.get(indicator.theme)),
+    h("p", { class: "tdb-dit" }, h("strong", null, claim), brief ? "." : rest),
+    strip(found, beside, names),
     h(
       "p",
-      { class: "tdb-valeur" },
-      h("span", { "aria-hidden": "true" }, arrow(found)),
-      " ",
-      h("strong", null, number(found.own, indicator.decimals)),
-      ` ${text.slice(number(found.own, indicator.decimals).length + 1)}`,
-      behind && h("span", { class: "tdb-compte" }, ` soit ${behind}`),
+      { class: "tdb-echelle", "aria-hidden": "true" },
+      h("span", null, written(Math.min(...values))),
+      h("span", null, indicator.unit),
+      h("span", null, written(Math.max(...values))),
     ),
-    strip(found, other, names),
-    h("p", { class: "tdb-dit" }, sentence([rankWords(found, group), gapWords(found)])),
   );
-}
-
-function sentence(parts) {
-  const text = parts.filter(Boolean).join(" ; ");
-  return text ? `${text[0].toUpperCase()}${text.slice(1)}.` : "";
 }
 
 /** The legend of the drawings. */
@@ -77,9 +59,9 @@ export function legend(reference, town, group, other) {
     { class: "tdb-legende" },
     key("ville", town.name),
     other && key("autre", other.name),
-    group ? key("etendue", "étendue du groupe") : key("point", "une ville comparable"),
-    key("milieu", "moitié centrale"),
-    key("mediane", "médiane"),
+    group ? key("etendue", "de la plus basse à la plus haute") : key("point", "une ville comparable"),
+    key("milieu", "la moitié d’entre elles"),
+    key("mediane", "leur médiane"),
   );
 }
 
@@ -155,10 +137,10 @@ function table(label, readings, { town, other, told, group, against }) {
 
 function row(found, beside, other, told, group) {
   const { indicator } = found;
-  const { behind } = value(found);
+  const behind = behindRate(found);
   const stands = told.has(indicator.id);
   const cellOf = (one) => {
-    const count = one && value(one).behind;
+    const count = one && behindRate(one);
     return h(
       "td",
       { class: "nombre" },

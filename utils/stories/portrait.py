@@ -42,6 +42,7 @@ __all__ = [
     "chance_sentence",
     "comparables_sentence",
     "draw",
+    "first_list",
     "gaps_table",
     "lines_of",
     "method",
@@ -56,9 +57,6 @@ POPULATION: Final = f"pop_{tables.LATEST_POPULATION}"
 
 #: Sources of who the town is.
 STRUCTURE_SOURCES: Final = ("pvd_communes", *comparison.SOURCES)
-
-#: How many gaps are told at the top of the page, all headings together.
-_FIRST: Final = 3
 
 #: How many indicators on which the town is like the others are named under a heading.
 _ALIKE: Final = 6
@@ -83,7 +81,7 @@ class Part:
     title, told
         The heading; its gaps, the strongest first.
     examined, apart
-        Number of indicators looked at, and of those on which the town stands apart.
+        Number of indicators looked at; of gaps told or that could be, one a subject.
     alike
         Labels of some indicators on which the town is in the middle half of its comparables.
     """
@@ -118,7 +116,7 @@ class Portrait:
     comparables
         Lines of :func:`tables.load_towns`, the nearest first.
     first
-        The strongest gaps, all headings together.
+        What stands out most, all headings together (:func:`utils.portrait.first`).
     parts
         The headings.
     unknown
@@ -147,7 +145,7 @@ class Portrait:
 
     @property
     def apart(self) -> int:
-        """Number of indicators on which the town stands apart."""
+        """Number of gaps that may be told, one a subject."""
         return sum(part.apart for part in self.parts)
 
 
@@ -227,7 +225,6 @@ def draw(town: pd.Series) -> Portrait:
                 alike=_alike([gap for gap in gaps if gap.indicator in ids]),
             )
         )
-    strongest = sorted((t for part in parts for t in part.told), key=lambda t: -t.gap.strength)
     codes = comparison.comparables(town)
     towns = tables.load_towns()
     towns = towns[towns["code"].isin(codes)].set_index("code").loc[codes]
@@ -237,7 +234,7 @@ def draw(town: pd.Series) -> Portrait:
         facts=_facts(town),
         warning=comparison.atypical(town).replace("**", ""),
         comparables=towns.reset_index(),
-        first=tuple(strongest[:_FIRST]),
+        first=tuple(_told(gap) for gap in portrait.first(gaps, catalogue)),
         parts=tuple(parts),
         unknown=_unknown(lines, gaps),
         sources=_dated(dict.fromkeys((*STRUCTURE_SOURCES, *used)), gaps),
@@ -319,6 +316,14 @@ def parts_sentence(one: Portrait) -> str:
     )
 
 
+def first_list(one: Portrait) -> str:
+    """List what stands out most, as Markdown: what the dashboard shows of the same town."""
+    if not one.first:
+        return f"Rien ne distingue nettement {one.town['name']}."
+    return "\n".join(f"{rank}. **{t.sentence.claim}**{t.sentence.rest}"
+                     for rank, t in enumerate(one.first, start=1))  # fmt: skip
+
+
 def chance_sentence(one: Portrait) -> str:
     """Say how many gaps chance alone would make among what is counted."""
     catalogue = load_indicators_catalogue()
@@ -327,9 +332,9 @@ def chance_sentence(one: Portrait) -> str:
     expected = portrait.by_chance(gaps, catalogue)
     return typographic(
         f"Parmi les {number(len(gaps))} indicateurs qui dénombrent quelque chose,"
-        f" {counted(told, 'écart est dit', 'écarts sont dits')} ; si les nombres"
-        f" {of_town(one.town['name'])} suivaient au hasard les taux de ses comparables, on en"
-        f" dirait en moyenne {number(expected, 1)}."
+        f" {counted(told, 'écart remplit', 'écarts remplissent')} ces conditions ; si les nombres"
+        f" {of_town(one.town['name'])} suivaient au hasard les taux de ses comparables, il y en"
+        f" aurait en moyenne {number(expected, 1)}."
     )
 
 
@@ -346,7 +351,8 @@ def method() -> str:
         f" {number(portrait.STANDARD, 1)} écart-type robuste autour de leur médiane. Avoir ce que"
         " presque aucune autre n’a, ou l’inverse, est un fait, dit sans test. « Très net » :"
         " l’écart tient encore quand on le corrige du nombre d’indicateurs regardés (Benjamini et"
-        f" Hochberg, {percent(100 * portrait.FALSE_RATE)})."
+        f" Hochberg, {percent(100 * portrait.FALSE_RATE)}). De deux indicateurs d’un même sujet,"
+        " seul l’écart le plus fort est dit."
     )
 
 
