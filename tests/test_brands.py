@@ -320,3 +320,20 @@ def test_the_shops_by_class_hide_small_cells() -> None:
     assert not signs["value"].between(1, 2).any()
     assert set(signs["classe"]) == set(brands.CLASSES)
     assert signs["code"].str[:2].nunique() == 15
+
+
+def test_signs_are_drawn_by_stratum_with_their_weights(
+    real: tuple[pd.DataFrame, pd.DataFrame],
+) -> None:
+    shops = pd.DataFrame({
+        "siren": [str(i) for i in range(203)], "code": "00001", "naf": "47.11D",
+        "sign": ["SUPER U", "LIDL", "CHEZ LIDL ET LEO", *(f"COMMERCE {i}" for i in range(200))],
+        "usual_name": None,
+    })  # fmt: skip
+    classed = brands.classify(shops, *real)
+    drawn = brands.draw_signs(classed, real[0], seen=["Super U"], seed=1)
+    assert "SUPER U" not in set(drawn["enseigne"])
+    assert drawn.groupby("strate").size().to_dict() == {"annoncee": 1, "autre": 8, "proche": 1}
+    assert drawn["poids"].sum() == pytest.approx(202)
+    again = brands.draw_signs(classed.sample(frac=1), real[0], seen=["Super U"], seed=1)
+    assert again.equals(drawn)

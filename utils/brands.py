@@ -27,10 +27,12 @@ __all__ = [
     "CLASSES",
     "MANY",
     "SMALLEST_CELL",
+    "STRATA",
     "TOTAL",
     "classify",
     "count_classes",
     "detector_scores",
+    "draw_signs",
     "extract_brands",
     "fold_sign",
     "hide_small",
@@ -366,8 +368,8 @@ def classify(shops: pd.DataFrame, brands: pd.DataFrame, gate: pd.DataFrame) -> p
     Returns
     -------
     DataFrame
-        The establishments whose activity is in the gate: their columns, ``famille`` and
-        ``classe`` (a key of :data:`CLASSES`).
+        The establishments whose activity is in the gate: their columns, ``siren_size``,
+        ``famille`` and ``classe`` (a key of :data:`CLASSES`).
     """
     family = gate.set_index("naf")["famille"]
     kept = shops[shops["naf"].isin(family.index)].copy()
@@ -376,7 +378,7 @@ def classify(shops: pd.DataFrame, brands: pd.DataFrame, gate: pd.DataFrame) -> p
     matched = match_signs(kept.assign(sign=sign), brands, gate).notna()
     if "siren_size" not in kept:
         kept["siren_size"] = kept.groupby("siren")["siren"].transform("size")
-    many = kept.pop("siren_size") >= MANY
+    many = kept["siren_size"] >= MANY
     if "osm_brand" in kept:
         matched |= kept["osm_brand"].notna()
     known = sign.map(fold_sign) != ""
@@ -474,6 +476,77 @@ def _uncertain(table: NDArray[np.float64]) -> bool:
 
 
 # --------------------------------------------------------------------------- how good
+
+#: Strata of a control sample, in each activity: share drawn, and least number of signs.
+STRATA: Final[Mapping[str, tuple[float, int]]] = {
+    "annoncee": (0.5, 5),
+    "proche": (0.4, 2),
+    "autre": (0.04, 2),
+}
+
+#: Shortest name of a brand that, met in a sign, makes it near a chain (letters).
+_NEAR: Final = 4
+
+
+def draw_signs(
+    classed: pd.DataFrame, brands: pd.DataFrame, *, seen: Iterable[str], seed: int
+) -> pd.DataFrame:
+    """Draw signs to label, at random in each activity, those that may be chains more often.
+
+    In each activity the strata are the signs announced as chains, those that hold the name of
+    a brand of any activity without being announced, and the others (:data:`STRATA`). A sign
+    is drawn once in an activity, however many shops have it.
+
+    Parameters
+    ----------
+    classed : DataFrame
+        :func:`classify`, with ``siren_size``.
+    brands : DataFrame
+        As for :func:`match_signs`.
+    seen : iterable of str
+        Signs labelled before; a sign that is one of them, once folded, is not drawn.
+    seed : int
+        Seed of the draw.
+
+    Returns
+    -------
+    DataFrame
+        ``enseigne``, ``naf``, ``etablissements`` (``1-4`` or ``5+``), ``strate``, ``poids``
+        (signs that a line stands for), by activity and sign, whatever their stratum.
+    """
+    signs = classed.assign(enseigne=classed["sign"].fillna(classed["usual_name"]))
+    signs["folded"] = signs["enseigne"].map(fold_sign)
+    before = {fold_sign(sign) for sign in seen} | {""}
+    signs = signs[~signs["folded"].isin(before)].sort_values(["naf", "folded", "enseigne"])
+    signs = signs.drop_duplicates(["naf", "folded"])
+    names = {
+        name
+        for joined in brands["names"]
+        for name in joined.split("|")
+        if _distinctive(name, shortest=_NEAR)
+    }
+    near = signs["folded"].map(lambda folded: _holds(folded.split(), names))
+    signs["strate"] = np.select(
+        [signs["classe"] == "chaine", near], ["annoncee", "proche"], default="autre"
+    )
+    signs["etablissements"] = np.where(signs["siren_size"] >= MANY, "5+", f"1-{MANY - 1}")
+    drawn: list[pd.DataFrame] = []
+    for (_, stratum), rows in signs.groupby(["naf", "strate"]):
+        share, least = STRATA[str(stratum)]
+        size = min(len(rows), max(least, round(share * len(rows))))
+        part = rows.sample(size, random_state=np.random.default_rng(seed + len(drawn)))
+        drawn.append(part.assign(poids=len(rows) / size))
+    columns = ["enseigne", "naf", "etablissements", "strate", "poids"]
+    return pd.concat(drawn)[columns].sort_values(["naf", "enseigne"], ignore_index=True)
+
+
+def _holds(words: list[str], names: set[str]) -> bool:
+    """Tell whether consecutive words are one of some names."""
+    return any(
+        " ".join(words[start:end]) in names
+        for start in range(len(words))
+        for end in range(start + 1, len(words) + 1)
+    )
 
 
 def wilson(hits: int, trials: int, z: float = 1.96) -> tuple[float, float]:

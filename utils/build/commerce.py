@@ -31,7 +31,7 @@ from utils.catalogue import DATA
 from utils.errors import LayoutError
 from utils.readers.osm import read_osm
 
-__all__ = ["BUILDERS", "METHODS", "SIGNS", "refresh_brands"]
+__all__ = ["BUILDERS", "METHODS", "SIGNS", "draw_control", "refresh_brands"]
 
 #: Signs labelled by hand, against which the detector of chains is measured.
 SIGNS: Final = DATA / "enseignes_etiquetees.csv"
@@ -135,6 +135,19 @@ def build_chaines_pvd(shop: Workshop) -> pd.DataFrame:
     counts += [brands.count_classes(trade).query("famille != @brands.TOTAL") for trade in trades]
     sums = pd.concat(counts).groupby(["famille", "classe"])["value"].sum()
     return sums.reset_index().assign(towns=len(programme))
+
+
+def draw_control(shop: Workshop, *, seed: int) -> pd.DataFrame:
+    """Draw signs never labelled among the shops of the PVD (:func:`utils.brands.draw_signs`).
+
+    The names of persons are to be taken out by hand before the signs are kept.
+    """
+    programme = set(shop.read("pvd_communes")["code"]) & _covered_by_sirene(shop)
+    classed = _classed(shop)
+    seen = pd.read_csv(SIGNS, dtype=str, keep_default_na=False)["enseigne"]
+    return brands.draw_signs(
+        classed[classed["code"].isin(programme)], tables.load_brands(), seen=seen, seed=seed
+    )
 
 
 def build_detecteur(shop: Workshop) -> pd.DataFrame:
