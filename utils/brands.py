@@ -66,6 +66,22 @@ TELLING: Final = 14
 #: Letters at either end by which nearly equal names are looked up.
 ENDS: Final = 4
 
+#: Length of a French name that tells a brand at the end of a sign (*Ibso Calipage*).
+ENDING: Final = 7
+
+#: Length of a French name of several words that tells a brand under any retail activity.
+UNMISTAKABLE: Final = 12
+
+#: Activities where signs are made of evocative words, *La Panetière aux saveurs d’antan*: a
+#: brand that begins by an article tells nothing there unless what follows adds nothing, nor
+#: does a brand at the end.
+EVOCATIVE: Final = re.compile(r"10\.|47\.2|56\.|96\.")
+
+_ARTICLES: Final = frozenset({"le", "la", "les", "l", "au", "aux", "un", "une", "chez"})
+
+#: Families whose signs are never those of a brand of another trade.
+_APART: Final = frozenset({"restauration", "services"})
+
 #: What separates two signs in one.
 _SEPARATORS: Final = re.compile(r"\s*[-/,+]\s*")
 
@@ -96,7 +112,8 @@ _AROUND: Final = frozenset(
         " surgeles fleurs fleuriste telecom france le la les l de du des d et a au aux en sur by"
         " chez saint sainte st ste nord sud est ouest ville zone commercial point vert maison"
         " distributeur contact mutualiste cosy relais shop store concept boutik connect com"
-        " agent agents club acousticien acousticiens groupe sncf concession concessionnaire",
+        " agent agents club acousticien acousticiens groupe sncf concession concessionnaire"
+        " gare aeroport hopital galerie aire autoroute espace",
     )
 )
 
@@ -217,9 +234,21 @@ def match_signs(signs: pd.DataFrame, brands: pd.DataFrame, gate: pd.DataFrame) -
     keys = ["text", "naf", "around"]
     distinct = asked[keys].drop_duplicates()
     families = gate.groupby("famille")["osm"].agg("|".join)
+    unmistakable = {
+        name: brand
+        for brand, name, scope in _named(brands, "|".join(families.drop(_APART, errors="ignore")))
+        if scope == "fr" and " " in name and _distinctive(name, shortest=UNMISTAKABLE)
+    }
+    used = gate[gate["naf"].isin(distinct["naf"])]
     by_naf = {
-        naf: _Lexicon(brands, osm, families[family])
-        for naf, osm, family in zip(gate["naf"], gate["osm"], gate["famille"], strict=True)
+        naf: _Lexicon(
+            brands,
+            osm,
+            families[family],
+            elsewhere={} if family in _APART else unmistakable,
+            evocative=bool(EVOCATIVE.match(naf)),
+        )
+        for naf, osm, family in zip(used["naf"], used["osm"], used["famille"], strict=True)
     }
     distinct["brand"] = [
         by_naf[naf].find(text, frozenset(around.split())) if naf in by_naf and text else None
@@ -232,18 +261,31 @@ def match_signs(signs: pd.DataFrame, brands: pd.DataFrame, gate: pd.DataFrame) -
 class _Lexicon:
     """The names of the brands sold under one activity, and under those of its family."""
 
-    def __init__(self, brands: pd.DataFrame, osm: str, family_osm: str) -> None:
+    def __init__(
+        self,
+        brands: pd.DataFrame,
+        osm: str,
+        family_osm: str,
+        *,
+        elsewhere: Mapping[str, str],
+        evocative: bool,
+    ) -> None:
+        self.elsewhere = elsewhere
+        self.evocative = evocative
         self.exact: dict[str, str] = {}
         self.inside: dict[str, str] = {}
+        self.ending: set[str] = set()
         for brand, name, scope in _named(brands, osm):
             self.exact.setdefault(name, brand)
             if _distinctive(name, shortest=5 if scope == "fr" else 8):
                 self.inside.setdefault(name, brand)
+                if scope == "fr" and _distinctive(name, shortest=ENDING):
+                    self.ending.add(name)
         for brand, name, scope in _named(brands, family_osm):
             if scope == "fr" and _distinctive(name, shortest=7):
                 self.exact.setdefault(name, brand)
         self.longest = max((name.count(" ") + 1 for name in self.inside), default=0)
-        self.squeezed = {name.replace(" ", ""): brand for name, brand in self.exact.items()}
+        self.squeezed = {_squeeze(name): brand for name, brand in self.exact.items()}
         self.by_end: dict[str, list[str]] = {}
         for name in self.squeezed:  # one letter apart: the same beginning, or the same end
             for end in {name[:ENDS], name[-ENDS:]}:
@@ -270,12 +312,17 @@ class _Lexicon:
             return self.exact[core]
         for size in range(min(len(words), self.longest), 0, -1):
             for start in range(len(words) - size + 1):
-                name = " ".join(words[start : start + size])
-                rest = set(words[:start] + words[start + size :])
-                alone = start == 0 or len(name) >= TELLING
+                end = start + size
+                name = " ".join(words[start:end])
+                rest = set(words[:start] + words[end:])
+                if self.evocative:
+                    telling = start == 0 and words[0] not in _ARTICLES
+                else:
+                    telling = start == 0 or (end == len(words) and name in self.ending)
+                alone = telling or len(name) >= TELLING
                 if name in self.inside and (alone or _only_around(rest, place)):
                     return self.inside[name]
-        return self._nearly(folded.replace(" ", ""))
+        return self._nearly(_squeeze(folded)) or self.elsewhere.get(folded)
 
     @staticmethod
     def _core(folded: str, place: frozenset[str]) -> str:
@@ -295,8 +342,9 @@ class _Lexicon:
         return None
 
 
-#: Names of the index that say a trade and no brand.
-_TRADES: Final = frozenset({"l atelier", "station service"})
+def _squeeze(folded: str) -> str:
+    """Write a name without its spaces, nor *et*, which stands for *&*, left out by folding."""
+    return "".join(word for word in folded.split() if word != "et")
 
 
 def _named(brands: pd.DataFrame, osm: str) -> Iterable[tuple[str, str, str]]:
@@ -306,8 +354,7 @@ def _named(brands: pd.DataFrame, osm: str) -> Iterable[tuple[str, str, str]]:
     kept = brands[tag.isin(wanted) | (brands["key"] + "=*").isin(wanted)]
     for brand, names, scope in zip(kept["brand"], kept["names"], kept["scope"], strict=True):
         for name in names.split("|"):
-            if name not in _TRADES:
-                yield brand, name, scope
+            yield brand, name, scope
 
 
 def one_letter_apart(first: str, second: str) -> bool:
