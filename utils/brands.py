@@ -596,8 +596,11 @@ def _holds(words: list[str], names: set[str]) -> bool:
     )
 
 
-def wilson(hits: int, trials: int, z: float = 1.96) -> tuple[float, float]:
-    """Confidence interval of a proportion at 95 % (Wilson, 1927), both bounds in [0, 1]."""
+def wilson(hits: float, trials: float, z: float = 1.96) -> tuple[float, float]:
+    """Confidence interval of a proportion at 95 % (Wilson, 1927), both bounds in [0, 1].
+
+    The numbers may be those of an effective sample (Kish, 1965), not whole.
+    """
     if trials == 0:
         return float("nan"), float("nan")
     p = hits / trials
@@ -612,32 +615,45 @@ def detector_scores(labelled: pd.DataFrame, *, by: str) -> pd.DataFrame:
     Parameters
     ----------
     labelled : DataFrame
-        ``chain`` (bool, the truth), ``found`` (bool, the detector) and the column ``by``.
+        ``chain`` (bool, the truth), ``found`` (bool, the detector), the column ``by``, and
+        perhaps ``weight``, the signs that a line stands for (1 if absent).
 
     Returns
     -------
     DataFrame
         ``by``, ``signs``, ``chains``, ``found``, ``precision``, ``precision_low``,
         ``precision_high``, ``recall``, ``recall_low``, ``recall_high`` (0 to 1); the last
-        line, ``ensemble``, is that of all signs.
+        line, ``ensemble``, is that of all signs. The counts are of labelled signs; the
+        proportions are weighted, their intervals those of Wilson on the effective sample
+        (Kish, 1965: the square of the sum of the weights over the sum of their squares).
     """
+    if "weight" not in labelled:
+        labelled = labelled.assign(weight=1.0)
     lines = []
     for name, rows in [*labelled.groupby(by), ("ensemble", labelled)]:
-        hits = int((rows["chain"] & rows["found"]).sum())
-        chains, found = int(rows["chain"].sum()), int(rows["found"].sum())
-        precision, recall = wilson(hits, found), wilson(hits, chains)
+        precision = _weighted(rows["chain"], rows["weight"][rows["found"]])
+        recall = _weighted(rows["found"], rows["weight"][rows["chain"]])
         lines.append(
             {
                 by: name,
                 "signs": len(rows),
-                "chains": chains,
-                "found": found,
-                "precision": hits / found if found else np.nan,
-                "precision_low": precision[0],
-                "precision_high": precision[1],
-                "recall": hits / chains if chains else np.nan,
-                "recall_low": recall[0],
-                "recall_high": recall[1],
+                "chains": int(rows["chain"].sum()),
+                "found": int(rows["found"].sum()),
+                "precision": precision[0],
+                "precision_low": precision[1],
+                "precision_high": precision[2],
+                "recall": recall[0],
+                "recall_low": recall[1],
+                "recall_high": recall[2],
             }
         )
     return pd.DataFrame(lines)
+
+
+def _weighted(told: pd.Series, weights: pd.Series) -> tuple[float, float, float]:
+    """Return the weighted share of the lines told, among those of some weights, and its bounds."""
+    if not len(weights):
+        return np.nan, np.nan, np.nan
+    share = float(np.average(told[weights.index], weights=weights))
+    effective = float(weights.sum() ** 2 / (weights**2).sum())
+    return share, *wilson(share * effective, effective)

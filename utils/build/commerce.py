@@ -150,25 +150,54 @@ def draw_control(shop: Workshop, *, seed: int) -> pd.DataFrame:
     )
 
 
+#: Line of the detector for the enterprises of few shops, that only their sign tells.
+FEW_SHOPS: Final = "petites"
+
+
 def build_detecteur(shop: Workshop) -> pd.DataFrame:
-    """Build how good the detector is on the signs labelled by hand."""
-    shop.path("sirene_etablissements")  # the signs were drawn from it
+    """Build how good the detector is on the signs labelled by hand, by part and family.
+
+    The commune of a sign, whose name the detector leaves out, is that of the register: a PVD
+    where one has the sign. ``doubtful`` signs are counted apart.
+    """
     labelled = pd.read_csv(SIGNS, dtype=str, keep_default_na=False)
-    labelled = labelled[labelled["chaine"] != "incertain"]
     naf = tables.load_naf()
-    found = brands.match_signs(
-        labelled.rename(columns={"enseigne": "sign"}), tables.load_brands(), naf
+    labelled = labelled.rename(columns={"enseigne": "sign"}).merge(
+        _places(shop), on=["sign", "naf"], how="left"
     )
+    found = brands.match_signs(labelled, tables.load_brands(), naf)
     labelled = labelled.assign(
         chain=labelled["chaine"] == "oui",
         found=found.notna() | (labelled["etablissements"] == "5+"),
+        weight=pd.to_numeric(labelled["poids"]).fillna(1.0),
         famille=labelled["naf"].map(naf.set_index("naf")["famille"]),
     )
-    parts = [
-        brands.detector_scores(rows, by="famille").assign(part=part)
-        for part, rows in labelled.groupby("part")
-    ]
+    doubtful = labelled["chaine"] == "incertain"
+    parts = []
+    for part, rows in labelled[~doubtful].groupby("part"):
+        few = rows[rows["etablissements"] != "5+"].assign(famille=FEW_SHOPS)
+        small = brands.detector_scores(few, by="famille")
+        scores = pd.concat([brands.detector_scores(rows, by="famille"), small.iloc[:1]])
+        own = labelled[doubtful & (labelled["part"] == part)]
+        apart = own["famille"].value_counts()
+        apart[brands.TOTAL] = len(own)
+        apart[FEW_SHOPS] = (own["etablissements"] != "5+").sum()
+        scores["doubtful"] = scores["famille"].map(apart).fillna(0).astype("int64")
+        parts.append(scores.assign(part=part))
     return pd.concat(parts, ignore_index=True).round(4)
+
+
+def _places(shop: Workshop) -> pd.DataFrame:
+    """Return the commune of each sign of an activity: ``sign``, ``naf``, ``place``."""
+    stock = shop.read("sirene_etablissements")
+    cog = shop.read("cog_communes").drop_duplicates("code").set_index("code")["name"]
+    known = stock.assign(
+        sign=stock["sign"].fillna(stock["usual_name"]),
+        place=stock["code"].map(cog),
+        other=~today(shop, stock["code"]).isin(shop.read("pvd_communes")["code"]),
+    ).dropna(subset=["sign", "place"])
+    first = known.sort_values(["other", "siret"]).drop_duplicates(["sign", "naf"])
+    return first[["sign", "naf", "place"]]
 
 
 def build_carreaux_commerces(shop: Workshop) -> pd.DataFrame:

@@ -466,12 +466,16 @@ def detector_table() -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        ``Famille``, ``Enseignes``, ``Chaînes``, ``Précision (%)``, ``Rappel (%)`` and their
-        95 % intervals as text.
+        ``Famille``, ``Enseignes``, ``Chaînes``, ``Annoncées``, ``Douteuses`` (left out of the
+        others), ``Précision``, ``Rappel`` with their 95 % intervals as text.
     """
     scores = tables.load_detector()
     scores = scores[scores["part"] == "controle"]
-    names = {**commerce.FAMILIES, brands.TOTAL: "Ensemble"}
+    names = {
+        **commerce.FAMILIES,
+        brands.TOTAL: "Ensemble",
+        "petites": "Entreprises de moins de cinq commerces",
+    }
 
     def interval(row: pd.Series, what: str) -> str:
         if pd.isna(row[what]):
@@ -484,6 +488,8 @@ def detector_table() -> pd.DataFrame:
             "Famille": scores["famille"].map(names),
             "Enseignes": scores["signs"],
             "Chaînes": scores["chains"],
+            "Annoncées": scores["found"],
+            "Douteuses": scores["doubtful"],
             "Précision": [interval(row, "precision") for _, row in scores.iterrows()],
             "Rappel": [interval(row, "recall") for _, row in scores.iterrows()],
         }
@@ -507,9 +513,27 @@ def detector_sentence() -> str:
         )
     return typographic(
         f"Sur les {number(own['signs'])} enseignes de contrôle, dont {number(own['chains'])} sont"
-        f" d’une chaîne, {' ; '.join(parts)}. Une famille prise seule a trop peu de chaînes pour"
-        " qu’on la juge : lisez les intervalles."
+        f" d’une chaîne, {' ; '.join(parts)}. {_missed_sentence(own)} Une famille prise seule a"
+        " trop peu de chaînes pour qu’on la juge : lisez les intervalles."
     )
+
+
+def _missed_sentence(own: pd.Series) -> str:
+    """Say which way the errors of the detector lean, from its scores on the control sample."""
+    balance = own["precision"] / own["recall"]
+    if math.isclose(balance, 1, abs_tol=0.01):
+        lean = "Les deux erreurs se compensent à peu près"
+    elif balance < 1:
+        lean = (
+            "Les fausses chaînes l’emportent sur les oubliées : parmi ces enseignes, la part"
+            f" annoncée est trop forte de {percent(100 * (1 / balance - 1))}"
+        )
+    else:
+        lean = (
+            "Les chaînes oubliées l’emportent sur les fausses : parmi ces enseignes, la part"
+            f" annoncée est trop faible de {percent(100 * (1 - 1 / balance))}"
+        )
+    return f"{lean}."
 
 
 def core(town: pd.Series) -> str:
