@@ -67,7 +67,7 @@ TELLING: Final = 14
 ENDS: Final = 4
 
 #: Length of a French name that tells a brand at the end of a sign (*Ibso Calipage*).
-ENDING: Final = 7
+ENDING: Final = 6
 
 #: Length of a French name of several words that tells a brand under any retail activity.
 UNMISTAKABLE: Final = 12
@@ -307,6 +307,9 @@ class _Lexicon:
         words = folded.split()
         if folded in self.exact and folded not in _COMMON:
             return self.exact[folded]
+        bare = " ".join(w for w in words if w not in place and not w.isdigit())
+        if bare in self.exact and bare not in _COMMON:
+            return self.exact[bare]
         core = self._core(folded, place)
         if core in self.exact and core not in _PLAIN:
             return self.exact[core]
@@ -319,7 +322,7 @@ class _Lexicon:
                     telling = start == 0 and words[0] not in _ARTICLES
                 else:
                     telling = start == 0 or (end == len(words) and name in self.ending)
-                alone = telling or len(name) >= TELLING
+                alone = telling or (len(name) >= TELLING and not self.evocative)
                 if name in self.inside and (alone or _only_around(rest, place)):
                     return self.inside[name]
         return self._nearly(_squeeze(folded)) or self.elsewhere.get(folded)
@@ -329,6 +332,11 @@ class _Lexicon:
         """Return a sign without the words that may surround any, nor those of the commune."""
         return " ".join(w for w in folded.split() if w not in _AROUND and w not in place)
 
+    def _mistyped(self, word: str, name: str) -> bool:
+        """Tell whether a word may be a name mistyped, and not its feminine nor its plural."""
+        inflected = name in self.exact and (word[:-1] == name or name[:-1] == word)
+        return one_letter_apart(word, name) and not inflected
+
     def _nearly(self, squeezed: str) -> str | None:
         """Return the brand written without its spaces, or with one letter wrong."""
         if len(squeezed) < SHORTEST_NEARLY:
@@ -337,7 +345,7 @@ class _Lexicon:
             return self.squeezed[squeezed]
         for end in (squeezed[:ENDS], squeezed[-ENDS:]):
             for name in self.by_end.get(end, ()):
-                if one_letter_apart(squeezed, name):
+                if squeezed[0] == name[0] and self._mistyped(squeezed, name):
                     return self.squeezed[name]
         return None
 
@@ -386,7 +394,22 @@ _COMMON: Final = frozenset(
 
 
 #: Brands that are ordinary words or first names: only alone, under an activity that they have.
-_ALONE: Final = frozenset(re.findall(r"\w+", "casa esprit etam jules salsa"))
+_ALONE: Final = frozenset(
+    re.findall(
+        r"\w+",
+        "casa esprit etam jules salsa alpine amazon ancien arabica arche aubade augustin avon avril"
+        " bastide benoit besson bocage boite bonjour bonobo boss boucherie brice budget bureau"
+        " campanile camper cargo carlin carrement champion change chloe coccinelle coeur coiffeur"
+        " columbia confort conseil costa coton crescendo creuset criee cyclable diptyque disney"
+        " dodo dollar dune emma entendre entrepot firmin fitness gant gap gautier glass graff"
+        " habitat hermes ideal indiana james jet joyeux karma kenzo lafayette laurent lincoln lotus"
+        " louise lynx man marathon mariette max metro mg mobil monceau monsieur montagne morgan"
+        " national nuance omega onglerie panda paprika parfois paul persona photo piaget place"
+        " presse pret printemps procure puma raison ram rubis s salomon sante securite simply singer smart"
+        " soeur sol star stop sushi swatch taverne tiffany top trek tutti vespa vicomte vision"
+        " voisin votre yes z",
+    )
+)
 _PLAIN: Final = _COMMON | _ALONE
 
 
@@ -395,7 +418,7 @@ def _distinctive(name: str, *, shortest: int) -> bool:
     words = [word for word in name.split() if word not in _AROUND]
     if not words:
         return False
-    ordinary = len(words) == 1 and words[0] in _PLAIN
+    ordinary = len(words) == 1 and (words[0] in _COMMON or name in _ALONE)
     return len("".join(words)) >= shortest and not ordinary
 
 
@@ -526,7 +549,7 @@ def _uncertain(table: NDArray[np.float64]) -> bool:
 
 #: Strata of a control sample, in each activity: share drawn, and least number of signs.
 STRATA: Final[Mapping[str, tuple[float, int]]] = {
-    "annoncee": (0.5, 5),
+    "annoncee": (1.0, 5),
     "proche": (0.4, 2),
     "autre": (0.04, 2),
 }
