@@ -405,8 +405,8 @@ _ALONE: Final = frozenset(
         " habitat hermes ideal indiana james jet joyeux karma kenzo lafayette laurent lincoln lotus"
         " louise lynx man marathon mariette max metro mg mobil monceau monsieur montagne morgan"
         " national nuance omega onglerie panda paprika parfois paul persona photo piaget place"
-        " presse pret printemps procure puma raison ram rubis s salomon sante securite simply singer smart"
-        " soeur sol star stop sushi swatch taverne tiffany top trek tutti vespa vicomte vision"
+        " presse pret printemps procure puma raison ram rubis s salomon sante securite simply"
+        " singer smart soeur sol star stop sushi swatch taverne tiffany top trek tutti vespa vicomte vision"
         " voisin votre yes z",
     )
 )
