@@ -406,8 +406,8 @@ _ALONE: Final = frozenset(
         " louise lynx man marathon mariette max metro mg mobil monceau monsieur montagne morgan"
         " national nuance omega onglerie panda paprika parfois paul persona photo piaget place"
         " presse pret printemps procure puma raison ram rubis s salomon sante securite simply"
-        " singer smart soeur sol star stop sushi swatch taverne tiffany top trek tutti vespa vicomte vision"
-        " voisin votre yes z",
+        " singer smart soeur sol star stop sushi swatch taverne tiffany top trek tutti vespa"
+        " vicomte vision voisin votre yes z",
     )
 )
 _PLAIN: Final = _COMMON | _ALONE

@@ -158,7 +158,9 @@ def build_detecteur(shop: Workshop) -> pd.DataFrame:
     """Build how good the detector is on the signs labelled by hand, by part and family.
 
     The commune of a sign, whose name the detector leaves out, is that of the register: a PVD
-    where one has the sign. ``doubtful`` signs are counted apart.
+    where one has the sign. ``doubtful`` signs are counted apart. The part ``pvd`` is of all
+    the shops of the PVD that have a sign: those whose sign was labelled before the control
+    stand for themselves, the others by the weights of the control.
     """
     labelled = pd.read_csv(SIGNS, dtype=str, keep_default_na=False)
     naf = tables.load_naf()
@@ -170,8 +172,13 @@ def build_detecteur(shop: Workshop) -> pd.DataFrame:
         chain=labelled["chaine"] == "oui",
         found=found.notna() | (labelled["etablissements"] == "5+"),
         weight=pd.to_numeric(labelled["poids"]).fillna(1.0),
+        shops=labelled["shops"].fillna(0).astype("int64"),
         famille=labelled["naf"].map(naf.set_index("naf")["famille"]),
     )
+    again = labelled.assign(folded=labelled["sign"].map(brands.fold_sign))
+    labelled["shops"] = labelled["shops"].mask(again.duplicated(["folded", "naf"]), 0)
+    whole = labelled.loc[labelled.index.repeat(labelled["shops"])].assign(part="pvd")
+    labelled = pd.concat([labelled, whole], ignore_index=True)
     doubtful = labelled["chaine"] == "incertain"
     parts = []
     for part, rows in labelled[~doubtful].groupby("part"):
@@ -188,7 +195,11 @@ def build_detecteur(shop: Workshop) -> pd.DataFrame:
 
 
 def _places(shop: Workshop) -> pd.DataFrame:
-    """Return the commune of each sign of an activity: ``sign``, ``naf``, ``place``."""
+    """Return where each sign of an activity is: ``sign``, ``naf``, ``place``, ``shops``.
+
+    ``place`` is the name of a commune; ``shops`` counts the active establishments of the PVD
+    that have the sign, once folded.
+    """
     stock = shop.read("sirene_etablissements")
     cog = shop.read("cog_communes").drop_duplicates("code").set_index("code")["name"]
     known = stock.assign(
@@ -196,8 +207,11 @@ def _places(shop: Workshop) -> pd.DataFrame:
         place=stock["code"].map(cog),
         other=~today(shop, stock["code"]).isin(shop.read("pvd_communes")["code"]),
     ).dropna(subset=["sign", "place"])
+    known["folded"] = known["sign"].map(brands.fold_sign)
+    inside = known[~known["other"] & known["active"].fillna(True)]
+    shops = inside.groupby(["folded", "naf"]).size().rename("shops").reset_index()
     first = known.sort_values(["other", "siret"]).drop_duplicates(["sign", "naf"])
-    return first[["sign", "naf", "place"]]
+    return first.merge(shops, on=["folded", "naf"], how="left")[["sign", "naf", "place", "shops"]]
 
 
 def build_carreaux_commerces(shop: Workshop) -> pd.DataFrame:

@@ -461,7 +461,7 @@ def chain_sentence(town: pd.Series) -> str:
 
 
 def detector_table() -> pd.DataFrame:
-    """Precision and recall of the detector of chains on the control sample, by family.
+    """Precision and recall of the detector of chains in the PVD, by family, and on new signs.
 
     Returns
     -------
@@ -470,11 +470,13 @@ def detector_table() -> pd.DataFrame:
         others), ``Précision``, ``Rappel`` with their 95 % intervals as text.
     """
     scores = tables.load_detector()
-    scores = scores[scores["part"] == "controle"]
+    new = (scores["part"] == "controle") & (scores["famille"] == brands.TOTAL)
+    scores = pd.concat([scores[scores["part"] == "pvd"], scores[new].assign(famille="neuves")])
     names = {
         **commerce.FAMILIES,
         brands.TOTAL: "Ensemble",
         "petites": "Entreprises de moins de cinq commerces",
+        "neuves": "Contrôle : enseignes jamais vues",
     }
 
     def interval(row: pd.Series, what: str) -> str:
@@ -497,9 +499,10 @@ def detector_table() -> pd.DataFrame:
 
 
 def detector_sentence() -> str:
-    """Say how good the detector is on the control sample, and whether it meets the target."""
+    """Say how good the detector is in the PVD and on new signs, and whether it meets the aim."""
     scores = tables.load_detector()
-    own = scores[(scores["part"] == "controle") & (scores["famille"] == brands.TOTAL)].iloc[0]
+    whole = scores[scores["famille"] == brands.TOTAL].set_index("part")
+    own, new = whole.loc["pvd"], whole.loc["controle"]
     parts = []
     for what, (label, unit) in {
         "precision": ("précision", "des chaînes annoncées en sont"),
@@ -512,25 +515,31 @@ def detector_sentence() -> str:
             f" {side} l’objectif de {percent(100 * TARGETS[what])}"
         )
     return typographic(
-        f"Sur les {number(own['signs'])} enseignes de contrôle, dont {number(own['chains'])} sont"
-        f" d’une chaîne, {' ; '.join(parts)}. {_missed_sentence(own)} Une famille prise seule a"
-        " trop peu de chaînes pour qu’on la juge : lisez les intervalles."
+        f"Dans les PVD, d’après {number(own['signs'])} commerces à enseigne étiquetés, dont"
+        f" {number(own['chains'])} d’une chaîne, {' ; '.join(parts)}. Sur les"
+        f" {number(new['signs'])} enseignes du contrôle, jamais vues,"
+        f" {percent(100 * new['precision'])} des chaînes annoncées en sont ({percent(100 * new['precision_low'])} à"
+        f" {percent(100 * new['precision_high'])}) et {percent(100 * new['recall'])} des chaînes"
+        f" sont reconnues ({percent(100 * new['recall_low'])} à"
+        f" {percent(100 * new['recall_high'])}) : moins bien, car il n’y reste que des réseaux"
+        f" rares. {_missed_sentence(own)} Une famille prise seule a peu de chaînes : lisez les"
+        " intervalles."
     )
 
 
 def _missed_sentence(own: pd.Series) -> str:
-    """Say which way the errors of the detector lean, from its scores on the control sample."""
+    """Say which way the errors of the detector lean, from its scores."""
     balance = own["precision"] / own["recall"]
     if math.isclose(balance, 1, abs_tol=0.01):
         lean = "Les deux erreurs se compensent à peu près"
     elif balance < 1:
         lean = (
-            "Les fausses chaînes l’emportent sur les oubliées : parmi ces enseignes, la part"
+            "Les fausses chaînes l’emportent sur les oubliées : parmi ces commerces, leur part"
             f" annoncée est trop forte de {percent(100 * (1 / balance - 1))}"
         )
     else:
         lean = (
-            "Les chaînes oubliées l’emportent sur les fausses : parmi ces enseignes, la part"
+            "Les chaînes oubliées l’emportent sur les fausses : parmi ces commerces, leur part"
             f" annoncée est trop faible de {percent(100 * (1 - 1 / balance))}"
         )
     return f"{lean}."
