@@ -81,6 +81,13 @@ def test_any_sign_gets_an_answer(real: tuple[pd.DataFrame, pd.DataFrame], texts:
         ("AGENT RENAULT", "45.20A", True),
         ("SALSA MASALA", "47.71Z", False),
         ("ORANGE", "10.71C", False),  # the gate: no bakery of that brand
+        ("CAFE DE LA PLACE", "56.10A", False),  # names too common to be a brand
+        ("SMART AUTO", "45.20A", False),
+        ("AUGUSTINE", "56.30Z", False),  # a feminine, not a mistake
+        ("LA PANETIERE AUX SAVEURS", "10.71B", False),
+        ("CHINA WOK", "56.10A", False),
+        ("AMBIANCE ET STYLE", "47.59B", True),
+        ("PAPETERIE CALIPAGE", "47.62Z", True),  # a brand at the end
         ("TOUT FAIRE PERE ET FILS", "45.20A", False),
         ("STATION D'ESSENCE", "47.30Z", False),
         ("GARAGE DU MIDI", "45.20A", False),
@@ -285,13 +292,19 @@ def test_the_supplement_says_where_each_brand_comes_from() -> None:
 def test_the_labelled_signs_are_enough_and_hold_no_identifier() -> None:
     labelled = pd.read_csv(build.SIGNS, keep_default_na=False)
     assert len(labelled) >= 400
-    assert list(labelled.columns) == ["enseigne", "naf", "etablissements", "chaine", "part"]
+    assert list(labelled.columns) == [
+        "enseigne", "naf", "etablissements", "chaine", "part", "strate", "poids", "raison",
+    ]  # fmt: skip
     assert set(labelled["chaine"]) == {"oui", "non", "incertain"}
     assert labelled["naf"].nunique() >= 50
     assert not labelled["enseigne"].str.contains(r"\d{9}").any()
     parts = labelled.groupby("part")["enseigne"].agg(set)
     assert not parts["controle"] & parts["reglage"]
     assert len(parts["controle"]) >= 300
+    control = labelled[labelled["part"] == "controle"]
+    assert set(control["strate"]) == set(brands.STRATA)
+    assert pd.to_numeric(control["poids"]).ge(1).all()
+    assert (labelled.loc[labelled["part"] == "reglage", "poids"] == "").all()
 
 
 def test_brands_are_written_again_from_the_index(tmp_path: Path) -> None:
@@ -309,10 +322,13 @@ def test_the_detector_is_precise() -> None:
     scores = tables.load_detector().set_index(["part", "famille"])
     assert scores.loc[("reglage", "ensemble"), "precision"] >= 0.97
     assert scores.loc[("reglage", "ensemble"), "recall"] >= 0.85
-    own = scores.loc[("controle", "ensemble")]
-    assert own["signs"] >= 300
-    assert own["precision"] >= 0.9
+    own = scores.loc[("pvd", "ensemble")]
+    assert own["precision"] >= 0.97
     assert own["recall"] >= 0.85
+    new = scores.loc[("controle", "ensemble")]
+    assert new["signs"] >= 300
+    assert new["precision"] >= 0.9
+    assert new["doubtful"] >= 1
 
 
 def test_the_shops_by_class_hide_small_cells() -> None:
@@ -320,3 +336,39 @@ def test_the_shops_by_class_hide_small_cells() -> None:
     assert not signs["value"].between(1, 2).any()
     assert set(signs["classe"]) == set(brands.CLASSES)
     assert signs["code"].str[:2].nunique() == 15
+
+
+def test_signs_are_drawn_by_stratum_with_their_weights(
+    real: tuple[pd.DataFrame, pd.DataFrame],
+) -> None:
+    shops = pd.DataFrame({
+        "siren": [str(i) for i in range(203)], "code": "00001", "naf": "47.11D",
+        "sign": ["SUPER U", "LIDL", "CHEZ LIDL ET LEO", *(f"COMMERCE {i}" for i in range(200))],
+        "usual_name": None,
+    })  # fmt: skip
+    classed = brands.classify(shops, *real)
+    drawn = brands.draw_signs(classed, real[0], seen=["Super U"], seed=1)
+    assert "SUPER U" not in set(drawn["enseigne"])
+    assert drawn.groupby("strate").size().to_dict() == {"annoncee": 1, "autre": 8, "proche": 1}
+    assert drawn["poids"].sum() == pytest.approx(202)
+    again = brands.draw_signs(classed.sample(frac=1), real[0], seen=["Super U"], seed=1)
+    assert again.equals(drawn)
+
+
+def test_weights_count_in_the_scores_and_widen_the_intervals() -> None:
+    labelled = pd.DataFrame({
+        "chain": [True, True, True, False], "found": [True, True, False, False],
+        "famille": "a", "weight": [1.0, 1.0, 8.0, 1.0],
+    })  # fmt: skip
+    scores = brands.detector_scores(labelled, by="famille").set_index("famille").loc["ensemble"]
+    assert scores["recall"] == pytest.approx(0.2)
+    assert scores["chains"] == 3
+    even = brands.wilson(0.2 * 10, 10)
+    assert scores["recall_high"] > even[1]
+
+
+def test_generic_names_are_no_brand_and_say_why() -> None:
+    generic = pd.read_csv(tables.DATA / "brands_generic.csv", keep_default_na=False)
+    assert generic["name"].is_unique
+    assert generic["raison"].str.len().min() > 8
+    assert not set("|".join(tables.load_brands()["names"]).split("|")) & set(generic["name"])

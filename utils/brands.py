@@ -27,10 +27,12 @@ __all__ = [
     "CLASSES",
     "MANY",
     "SMALLEST_CELL",
+    "STRATA",
     "TOTAL",
     "classify",
     "count_classes",
     "detector_scores",
+    "draw_signs",
     "extract_brands",
     "fold_sign",
     "hide_small",
@@ -64,6 +66,22 @@ TELLING: Final = 14
 #: Letters at either end by which nearly equal names are looked up.
 ENDS: Final = 4
 
+#: Length of a French name that tells a brand at the end of a sign (*Ibso Calipage*).
+ENDING: Final = 6
+
+#: Length of a French name of several words that tells a brand under any retail activity.
+UNMISTAKABLE: Final = 12
+
+#: Activities where signs are made of evocative words, *La Panetière aux saveurs d’antan*: a
+#: brand that begins by an article tells nothing there unless what follows adds nothing, nor
+#: does a brand at the end.
+EVOCATIVE: Final = re.compile(r"10\.|47\.2|56\.|96\.")
+
+_ARTICLES: Final = frozenset({"le", "la", "les", "l", "au", "aux", "un", "une", "chez"})
+
+#: Families whose signs are never those of a brand of another trade.
+_APART: Final = frozenset({"restauration", "services"})
+
 #: What separates two signs in one.
 _SEPARATORS: Final = re.compile(r"\s*[-/,+]\s*")
 
@@ -94,7 +112,8 @@ _AROUND: Final = frozenset(
         " surgeles fleurs fleuriste telecom france le la les l de du des d et a au aux en sur by"
         " chez saint sainte st ste nord sud est ouest ville zone commercial point vert maison"
         " distributeur contact mutualiste cosy relais shop store concept boutik connect com"
-        " agent agents club acousticien acousticiens groupe sncf concession concessionnaire",
+        " agent agents club acousticien acousticiens groupe sncf concession concessionnaire"
+        " gare aeroport hopital galerie aire autoroute espace",
     )
 )
 
@@ -215,9 +234,21 @@ def match_signs(signs: pd.DataFrame, brands: pd.DataFrame, gate: pd.DataFrame) -
     keys = ["text", "naf", "around"]
     distinct = asked[keys].drop_duplicates()
     families = gate.groupby("famille")["osm"].agg("|".join)
+    unmistakable = {
+        name: brand
+        for brand, name, scope in _named(brands, "|".join(families.drop(_APART, errors="ignore")))
+        if scope == "fr" and " " in name and _distinctive(name, shortest=UNMISTAKABLE)
+    }
+    used = gate[gate["naf"].isin(distinct["naf"])]
     by_naf = {
-        naf: _Lexicon(brands, osm, families[family])
-        for naf, osm, family in zip(gate["naf"], gate["osm"], gate["famille"], strict=True)
+        naf: _Lexicon(
+            brands,
+            osm,
+            families[family],
+            elsewhere={} if family in _APART else unmistakable,
+            evocative=bool(EVOCATIVE.match(naf)),
+        )
+        for naf, osm, family in zip(used["naf"], used["osm"], used["famille"], strict=True)
     }
     distinct["brand"] = [
         by_naf[naf].find(text, frozenset(around.split())) if naf in by_naf and text else None
@@ -230,18 +261,31 @@ def match_signs(signs: pd.DataFrame, brands: pd.DataFrame, gate: pd.DataFrame) -
 class _Lexicon:
     """The names of the brands sold under one activity, and under those of its family."""
 
-    def __init__(self, brands: pd.DataFrame, osm: str, family_osm: str) -> None:
+    def __init__(
+        self,
+        brands: pd.DataFrame,
+        osm: str,
+        family_osm: str,
+        *,
+        elsewhere: Mapping[str, str],
+        evocative: bool,
+    ) -> None:
+        self.elsewhere = elsewhere
+        self.evocative = evocative
         self.exact: dict[str, str] = {}
         self.inside: dict[str, str] = {}
+        self.ending: set[str] = set()
         for brand, name, scope in _named(brands, osm):
             self.exact.setdefault(name, brand)
             if _distinctive(name, shortest=5 if scope == "fr" else 8):
                 self.inside.setdefault(name, brand)
+                if scope == "fr" and _distinctive(name, shortest=ENDING):
+                    self.ending.add(name)
         for brand, name, scope in _named(brands, family_osm):
             if scope == "fr" and _distinctive(name, shortest=7):
                 self.exact.setdefault(name, brand)
         self.longest = max((name.count(" ") + 1 for name in self.inside), default=0)
-        self.squeezed = {name.replace(" ", ""): brand for name, brand in self.exact.items()}
+        self.squeezed = {_squeeze(name): brand for name, brand in self.exact.items()}
         self.by_end: dict[str, list[str]] = {}
         for name in self.squeezed:  # one letter apart: the same beginning, or the same end
             for end in {name[:ENDS], name[-ENDS:]}:
@@ -263,22 +307,35 @@ class _Lexicon:
         words = folded.split()
         if folded in self.exact and folded not in _COMMON:
             return self.exact[folded]
+        bare = " ".join(w for w in words if w not in place and not w.isdigit())
+        if bare in self.exact and bare not in _COMMON:
+            return self.exact[bare]
         core = self._core(folded, place)
         if core in self.exact and core not in _PLAIN:
             return self.exact[core]
         for size in range(min(len(words), self.longest), 0, -1):
             for start in range(len(words) - size + 1):
-                name = " ".join(words[start : start + size])
-                rest = set(words[:start] + words[start + size :])
-                alone = start == 0 or len(name) >= TELLING
+                end = start + size
+                name = " ".join(words[start:end])
+                rest = set(words[:start] + words[end:])
+                if self.evocative:
+                    telling = start == 0 and words[0] not in _ARTICLES
+                else:
+                    telling = start == 0 or (end == len(words) and name in self.ending)
+                alone = telling or (len(name) >= TELLING and not self.evocative)
                 if name in self.inside and (alone or _only_around(rest, place)):
                     return self.inside[name]
-        return self._nearly(folded.replace(" ", ""))
+        return self._nearly(_squeeze(folded)) or self.elsewhere.get(folded)
 
     @staticmethod
     def _core(folded: str, place: frozenset[str]) -> str:
         """Return a sign without the words that may surround any, nor those of the commune."""
         return " ".join(w for w in folded.split() if w not in _AROUND and w not in place)
+
+    def _mistyped(self, word: str, name: str) -> bool:
+        """Tell whether a word may be a name mistyped, and not its feminine nor its plural."""
+        inflected = name in self.exact and (word[:-1] == name or name[:-1] == word)
+        return one_letter_apart(word, name) and not inflected
 
     def _nearly(self, squeezed: str) -> str | None:
         """Return the brand written without its spaces, or with one letter wrong."""
@@ -288,13 +345,14 @@ class _Lexicon:
             return self.squeezed[squeezed]
         for end in (squeezed[:ENDS], squeezed[-ENDS:]):
             for name in self.by_end.get(end, ()):
-                if one_letter_apart(squeezed, name):
+                if squeezed[0] == name[0] and self._mistyped(squeezed, name):
                     return self.squeezed[name]
         return None
 
 
-#: Names of the index that say a trade and no brand.
-_TRADES: Final = frozenset({"l atelier", "station service"})
+def _squeeze(folded: str) -> str:
+    """Write a name without its spaces, nor *et*, which stands for *&*, left out by folding."""
+    return "".join(word for word in folded.split() if word != "et")
 
 
 def _named(brands: pd.DataFrame, osm: str) -> Iterable[tuple[str, str, str]]:
@@ -304,8 +362,7 @@ def _named(brands: pd.DataFrame, osm: str) -> Iterable[tuple[str, str, str]]:
     kept = brands[tag.isin(wanted) | (brands["key"] + "=*").isin(wanted)]
     for brand, names, scope in zip(kept["brand"], kept["names"], kept["scope"], strict=True):
         for name in names.split("|"):
-            if name not in _TRADES:
-                yield brand, name, scope
+            yield brand, name, scope
 
 
 def one_letter_apart(first: str, second: str) -> bool:
@@ -337,7 +394,22 @@ _COMMON: Final = frozenset(
 
 
 #: Brands that are ordinary words or first names: only alone, under an activity that they have.
-_ALONE: Final = frozenset(re.findall(r"\w+", "casa esprit etam jules salsa"))
+_ALONE: Final = frozenset(
+    re.findall(
+        r"\w+",
+        "casa esprit etam jules salsa alpine amazon ancien arabica arche aubade augustin avon avril"
+        " bastide benoit besson bocage boite bonjour bonobo boss boucherie brice budget bureau"
+        " campanile camper cargo carlin carrement champion change chloe coccinelle coeur coiffeur"
+        " columbia confort conseil costa coton crescendo creuset criee cyclable diptyque disney"
+        " dodo dollar dune emma entendre entrepot firmin fitness gant gap gautier glass graff"
+        " habitat hermes ideal indiana james jet joyeux karma kenzo lafayette laurent lincoln lotus"
+        " louise lynx man marathon mariette max metro mg mobil monceau monsieur montagne morgan"
+        " national nuance omega onglerie panda paprika parfois paul persona photo piaget place"
+        " presse pret printemps procure puma raison ram rubis s salomon sante securite simply"
+        " singer smart soeur sol star stop sushi swatch taverne tiffany top trek tutti vespa"
+        " vicomte vision voisin votre yes z",
+    )
+)
 _PLAIN: Final = _COMMON | _ALONE
 
 
@@ -346,7 +418,7 @@ def _distinctive(name: str, *, shortest: int) -> bool:
     words = [word for word in name.split() if word not in _AROUND]
     if not words:
         return False
-    ordinary = len(words) == 1 and words[0] in _PLAIN
+    ordinary = len(words) == 1 and (words[0] in _COMMON or name in _ALONE)
     return len("".join(words)) >= shortest and not ordinary
 
 
@@ -366,8 +438,8 @@ def classify(shops: pd.DataFrame, brands: pd.DataFrame, gate: pd.DataFrame) -> p
     Returns
     -------
     DataFrame
-        The establishments whose activity is in the gate: their columns, ``famille`` and
-        ``classe`` (a key of :data:`CLASSES`).
+        The establishments whose activity is in the gate: their columns, ``siren_size``,
+        ``famille`` and ``classe`` (a key of :data:`CLASSES`).
     """
     family = gate.set_index("naf")["famille"]
     kept = shops[shops["naf"].isin(family.index)].copy()
@@ -376,7 +448,7 @@ def classify(shops: pd.DataFrame, brands: pd.DataFrame, gate: pd.DataFrame) -> p
     matched = match_signs(kept.assign(sign=sign), brands, gate).notna()
     if "siren_size" not in kept:
         kept["siren_size"] = kept.groupby("siren")["siren"].transform("size")
-    many = kept.pop("siren_size") >= MANY
+    many = kept["siren_size"] >= MANY
     if "osm_brand" in kept:
         matched |= kept["osm_brand"].notna()
     known = sign.map(fold_sign) != ""
@@ -475,9 +547,83 @@ def _uncertain(table: NDArray[np.float64]) -> bool:
 
 # --------------------------------------------------------------------------- how good
 
+#: Strata of a control sample, in each activity: share drawn, and least number of signs.
+STRATA: Final[Mapping[str, tuple[float, int]]] = {
+    "annoncee": (1.0, 5),
+    "proche": (0.4, 2),
+    "autre": (0.04, 2),
+}
 
-def wilson(hits: int, trials: int, z: float = 1.96) -> tuple[float, float]:
-    """Confidence interval of a proportion at 95 % (Wilson, 1927), both bounds in [0, 1]."""
+#: Shortest name of a brand that, met in a sign, makes it near a chain (letters).
+_NEAR: Final = 4
+
+
+def draw_signs(
+    classed: pd.DataFrame, brands: pd.DataFrame, *, seen: Iterable[str], seed: int
+) -> pd.DataFrame:
+    """Draw signs to label, at random in each activity, those that may be chains more often.
+
+    In each activity the strata are the signs announced as chains, those that hold the name of
+    a brand of any activity without being announced, and the others (:data:`STRATA`). A sign
+    is drawn once in an activity, however many shops have it.
+
+    Parameters
+    ----------
+    classed : DataFrame
+        :func:`classify`, with ``siren_size``.
+    brands : DataFrame
+        As for :func:`match_signs`.
+    seen : iterable of str
+        Signs labelled before; a sign that is one of them, once folded, is not drawn.
+    seed : int
+        Seed of the draw.
+
+    Returns
+    -------
+    DataFrame
+        ``enseigne``, ``naf``, ``etablissements`` (``1-4`` or ``5+``), ``strate``, ``poids``
+        (signs that a line stands for), by activity and sign, whatever their stratum.
+    """
+    signs = classed.assign(enseigne=classed["sign"].fillna(classed["usual_name"]))
+    signs["folded"] = signs["enseigne"].map(fold_sign)
+    before = {fold_sign(sign) for sign in seen} | {""}
+    signs = signs[~signs["folded"].isin(before)].sort_values(["naf", "folded", "enseigne"])
+    signs = signs.drop_duplicates(["naf", "folded"])
+    names = {
+        name
+        for joined in brands["names"]
+        for name in joined.split("|")
+        if _distinctive(name, shortest=_NEAR)
+    }
+    near = signs["folded"].map(lambda folded: _holds(folded.split(), names))
+    signs["strate"] = np.select(
+        [signs["classe"] == "chaine", near], ["annoncee", "proche"], default="autre"
+    )
+    signs["etablissements"] = np.where(signs["siren_size"] >= MANY, "5+", f"1-{MANY - 1}")
+    drawn: list[pd.DataFrame] = []
+    for (_, stratum), rows in signs.groupby(["naf", "strate"]):
+        share, least = STRATA[str(stratum)]
+        size = min(len(rows), max(least, round(share * len(rows))))
+        part = rows.sample(size, random_state=np.random.default_rng(seed + len(drawn)))
+        drawn.append(part.assign(poids=len(rows) / size))
+    columns = ["enseigne", "naf", "etablissements", "strate", "poids"]
+    return pd.concat(drawn)[columns].sort_values(["naf", "enseigne"], ignore_index=True)
+
+
+def _holds(words: list[str], names: set[str]) -> bool:
+    """Tell whether consecutive words are one of some names."""
+    return any(
+        " ".join(words[start:end]) in names
+        for start in range(len(words))
+        for end in range(start + 1, len(words) + 1)
+    )
+
+
+def wilson(hits: float, trials: float, z: float = 1.96) -> tuple[float, float]:
+    """Confidence interval of a proportion at 95 % (Wilson, 1927), both bounds in [0, 1].
+
+    The numbers may be those of an effective sample (Kish, 1965), not whole.
+    """
     if trials == 0:
         return float("nan"), float("nan")
     p = hits / trials
@@ -492,32 +638,45 @@ def detector_scores(labelled: pd.DataFrame, *, by: str) -> pd.DataFrame:
     Parameters
     ----------
     labelled : DataFrame
-        ``chain`` (bool, the truth), ``found`` (bool, the detector) and the column ``by``.
+        ``chain`` (bool, the truth), ``found`` (bool, the detector), the column ``by``, and
+        perhaps ``weight``, the signs that a line stands for (1 if absent).
 
     Returns
     -------
     DataFrame
         ``by``, ``signs``, ``chains``, ``found``, ``precision``, ``precision_low``,
         ``precision_high``, ``recall``, ``recall_low``, ``recall_high`` (0 to 1); the last
-        line, ``ensemble``, is that of all signs.
+        line, ``ensemble``, is that of all signs. The counts are of labelled signs; the
+        proportions are weighted, their intervals those of Wilson on the effective sample
+        (Kish, 1965: the square of the sum of the weights over the sum of their squares).
     """
+    if "weight" not in labelled:
+        labelled = labelled.assign(weight=1.0)
     lines = []
     for name, rows in [*labelled.groupby(by), ("ensemble", labelled)]:
-        hits = int((rows["chain"] & rows["found"]).sum())
-        chains, found = int(rows["chain"].sum()), int(rows["found"].sum())
-        precision, recall = wilson(hits, found), wilson(hits, chains)
+        precision = _weighted(rows["chain"], rows["weight"][rows["found"]])
+        recall = _weighted(rows["found"], rows["weight"][rows["chain"]])
         lines.append(
             {
                 by: name,
                 "signs": len(rows),
-                "chains": chains,
-                "found": found,
-                "precision": hits / found if found else np.nan,
-                "precision_low": precision[0],
-                "precision_high": precision[1],
-                "recall": hits / chains if chains else np.nan,
-                "recall_low": recall[0],
-                "recall_high": recall[1],
+                "chains": int(rows["chain"].sum()),
+                "found": int(rows["found"].sum()),
+                "precision": precision[0],
+                "precision_low": precision[1],
+                "precision_high": precision[2],
+                "recall": recall[0],
+                "recall_low": recall[1],
+                "recall_high": recall[2],
             }
         )
     return pd.DataFrame(lines)
+
+
+def _weighted(told: pd.Series, weights: pd.Series) -> tuple[float, float, float]:
+    """Return the weighted share of the lines told, among those of some weights, and its bounds."""
+    if not len(weights):
+        return np.nan, np.nan, np.nan
+    share = float(np.average(told[weights.index], weights=weights))
+    effective = float(weights.sum() ** 2 / (weights**2).sum())
+    return share, *wilson(share * effective, effective)

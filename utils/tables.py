@@ -615,9 +615,18 @@ def load_farms() -> pd.DataFrame:
 
 
 def load_brands() -> pd.DataFrame:
-    """Load the brands, supplement included: ``brand, wikidata, key, value, names, scope``."""
+    """Load the brands, supplement included: ``brand, wikidata, key, value, names, scope``.
+
+    The names of ``data/brands_generic.csv`` tell no brand, and are left out.
+    """
     supplement = _load_csv("brands_supplement.csv").drop(columns="source")
-    return pd.concat([_load_csv("brands.csv"), supplement], ignore_index=True)
+    frame = pd.concat([_load_csv("brands.csv"), supplement], ignore_index=True)
+    generic = set(_load_csv("brands_generic.csv")["name"])
+    frame["names"] = [
+        "|".join(name for name in names.split("|") if name not in generic)
+        for names in frame["names"]
+    ]
+    return frame[frame["names"] != ""].reset_index(drop=True)
 
 
 def load_naf() -> pd.DataFrame:

@@ -31,7 +31,7 @@ from utils.catalogue import DATA
 from utils.errors import LayoutError
 from utils.readers.osm import read_osm
 
-__all__ = ["BUILDERS", "METHODS", "SIGNS", "refresh_brands"]
+__all__ = ["BUILDERS", "METHODS", "SIGNS", "draw_control", "refresh_brands"]
 
 #: Signs labelled by hand, against which the detector of chains is measured.
 SIGNS: Final = DATA / "enseignes_etiquetees.csv"
@@ -137,25 +137,81 @@ def build_chaines_pvd(shop: Workshop) -> pd.DataFrame:
     return sums.reset_index().assign(towns=len(programme))
 
 
-def build_detecteur(shop: Workshop) -> pd.DataFrame:
-    """Build how good the detector is on the signs labelled by hand."""
-    shop.path("sirene_etablissements")  # the signs were drawn from it
-    labelled = pd.read_csv(SIGNS, dtype=str, keep_default_na=False)
-    labelled = labelled[labelled["chaine"] != "incertain"]
-    naf = tables.load_naf()
-    found = brands.match_signs(
-        labelled.rename(columns={"enseigne": "sign"}), tables.load_brands(), naf
+def draw_control(shop: Workshop, *, seed: int) -> pd.DataFrame:
+    """Draw signs never labelled among the shops of the PVD (:func:`utils.brands.draw_signs`).
+
+    The names of persons are to be taken out by hand before the signs are kept.
+    """
+    programme = set(shop.read("pvd_communes")["code"]) & _covered_by_sirene(shop)
+    classed = _classed(shop)
+    seen = pd.read_csv(SIGNS, dtype=str, keep_default_na=False)["enseigne"]
+    return brands.draw_signs(
+        classed[classed["code"].isin(programme)], tables.load_brands(), seen=seen, seed=seed
     )
+
+
+#: Line of the detector for the enterprises of few shops, that only their sign tells.
+FEW_SHOPS: Final = "petites"
+
+
+def build_detecteur(shop: Workshop) -> pd.DataFrame:
+    """Build how good the detector is on the signs labelled by hand, by part and family.
+
+    The commune of a sign, whose name the detector leaves out, is that of the register: a PVD
+    where one has the sign. ``doubtful`` signs are counted apart. The part ``pvd`` is of all
+    the shops of the PVD that have a sign: those whose sign was labelled before the control
+    stand for themselves, the others by the weights of the control.
+    """
+    labelled = pd.read_csv(SIGNS, dtype=str, keep_default_na=False)
+    naf = tables.load_naf()
+    labelled = labelled.rename(columns={"enseigne": "sign"}).merge(
+        _places(shop), on=["sign", "naf"], how="left"
+    )
+    found = brands.match_signs(labelled, tables.load_brands(), naf)
     labelled = labelled.assign(
         chain=labelled["chaine"] == "oui",
         found=found.notna() | (labelled["etablissements"] == "5+"),
+        weight=pd.to_numeric(labelled["poids"]).fillna(1.0),
+        shops=labelled["shops"].fillna(0).astype("int64"),
         famille=labelled["naf"].map(naf.set_index("naf")["famille"]),
     )
-    parts = [
-        brands.detector_scores(rows, by="famille").assign(part=part)
-        for part, rows in labelled.groupby("part")
-    ]
+    again = labelled.assign(folded=labelled["sign"].map(brands.fold_sign))
+    labelled["shops"] = labelled["shops"].mask(again.duplicated(["folded", "naf"]), 0)
+    whole = labelled.loc[labelled.index.repeat(labelled["shops"])].assign(part="pvd")
+    labelled = pd.concat([labelled, whole], ignore_index=True)
+    doubtful = labelled["chaine"] == "incertain"
+    parts = []
+    for part, rows in labelled[~doubtful].groupby("part"):
+        few = rows[rows["etablissements"] != "5+"].assign(famille=FEW_SHOPS)
+        small = brands.detector_scores(few, by="famille")
+        scores = pd.concat([brands.detector_scores(rows, by="famille"), small.iloc[:1]])
+        own = labelled[doubtful & (labelled["part"] == part)]
+        apart = own["famille"].value_counts()
+        apart[brands.TOTAL] = len(own)
+        apart[FEW_SHOPS] = (own["etablissements"] != "5+").sum()
+        scores["doubtful"] = scores["famille"].map(apart).fillna(0).astype("int64")
+        parts.append(scores.assign(part=part))
     return pd.concat(parts, ignore_index=True).round(4)
+
+
+def _places(shop: Workshop) -> pd.DataFrame:
+    """Return where each sign of an activity is: ``sign``, ``naf``, ``place``, ``shops``.
+
+    ``place`` is the name of a commune; ``shops`` counts the active establishments of the PVD
+    that have the sign, once folded.
+    """
+    stock = shop.read("sirene_etablissements")
+    cog = shop.read("cog_communes").drop_duplicates("code").set_index("code")["name"]
+    known = stock.assign(
+        sign=stock["sign"].fillna(stock["usual_name"]),
+        place=stock["code"].map(cog),
+        other=~today(shop, stock["code"]).isin(shop.read("pvd_communes")["code"]),
+    ).dropna(subset=["sign", "place"])
+    known["folded"] = known["sign"].map(brands.fold_sign)
+    inside = known[~known["other"] & known["active"].fillna(True)]
+    shops = inside.groupby(["folded", "naf"]).size().rename("shops").reset_index()
+    first = known.sort_values(["other", "siret"]).drop_duplicates(["sign", "naf"])
+    return first.merge(shops, on=["folded", "naf"], how="left")[["sign", "naf", "place", "shops"]]
 
 
 def build_carreaux_commerces(shop: Workshop) -> pd.DataFrame:
