@@ -333,7 +333,8 @@ def _write_data(folder: Path, codes: Sequence[str]) -> int:
 
 def _write(path: Path, content: object) -> None:
     path.write_text(
-        json.dumps(content, ensure_ascii=False, separators=(",", ":")), encoding="utf-8"
+        json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":")),
+        encoding="utf-8",
     )
 
 
@@ -463,7 +464,8 @@ def _write_towns(
     }
     ranks, traits = _compare(measures, rows, near, members)
     places = ["code", "name", "departement_name", "lon", "lat", "pvd"]
-    named = [[*line[:-1], int(line[-1])] for line in towns[places].to_numpy(object).tolist()]
+    located = towns[places].astype(object).where(towns[places].notna(), None)
+    named = [[*line[:-1], int(line[-1])] for line in located.to_numpy().tolist()]
     (folder / "villes").mkdir()
     for start in range(0, len(rows), _CHUNK):
         part = slice(start, start + _CHUNK)

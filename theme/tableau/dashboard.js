@@ -318,7 +318,7 @@ function map({ town, other }) {
     { ...basic(town), kind: "ville", label: town.name },
   ];
   const names = town.comparables.map((one) => `${one.name} (${one.departement})`).join(", ");
-  whenSeen(place, () => drawMap(place, { towns: all, description: `Carte de ${town.name} et de ses villes comparables : ${names}.` }));
+  whenSeen(place, () => drawMap(place, { towns: all.filter((one) => Number.isFinite(one.lon)), description: `Carte de ${town.name} et de ses villes comparables : ${names}.` }));
   return h(
     "section",
     { "aria-labelledby": "tdb-carte" },
