@@ -17,7 +17,7 @@ test: venv  ## toute la suite : style, types, tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest -n 2
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 check: venv  ## regarde les pages construites dans un vrai navigateur
 	$(BIN)/pvd check-site

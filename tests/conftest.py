@@ -12,7 +12,26 @@ from hypothesis import settings
 settings.register_profile("pvd", deadline=None)
 settings.load_profile("pvd")
 
+#: Modules that take longest, begun first: a module is given whole to one worker, which makes its
+#: shared fixtures once (``pytest -n 2 --dist loadfile --no-loadscope-reorder``).
+LONGEST = (
+    "test_notebooks",
+    "test_datapackage",
+    "test_dashboard",
+    "test_streets",
+    "test_fleet",
+    "test_book",
+    "test_portrait_export",
+    "test_sitecheck",
+)
+
 ROOT = Path(__file__).resolve().parent.parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the longest modules first."""
+    order = {name: rank for rank, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: order.get(item.path.stem, len(LONGEST)))
 
 
 @pytest.fixture(scope="session")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 import re
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 import typer
 import yaml
@@ -17,6 +20,61 @@ from utils.cli import app
 
 FOLDER = Path(__file__).resolve().parent.parent / "sspcloud"
 GUIDE = FOLDER / "acces-aux-soins.md"
+
+
+def fields(required: Sequence[str] = (), **known: Any) -> dict[str, Any]:
+    """Return the schema of an object that has these fields and no other."""
+    return {
+        "type": "object",
+        "properties": known,
+        "required": list(required),
+        "additionalProperties": False,
+    }
+
+
+TEXT = {"type": "string", "minLength": 1}
+TEXTS = {"type": "array", "items": TEXT, "minItems": 1}
+PARAMETERS = fields(
+    ["parameters"], parameters={"type": "array", "items": fields(["name"], name=TEXT, value=TEXT)}
+)
+SECRET = fields(["secretKeyRef"], secretKeyRef=fields(["name", "key"], name=TEXT, key=TEXT))
+MEASURES = fields(cpu=TEXT, memory=TEXT)
+CONTAINER = fields(
+    ["image", "command", "args"],
+    image=TEXT,
+    command=TEXTS,
+    args=TEXTS,
+    env={"type": "array", "items": fields(["name"], name=TEXT, value=TEXT, valueFrom=SECRET)},
+    resources=fields(["requests"], requests=MEASURES, limits=MEASURES),
+)
+STEP = fields(["name", "template"], name=TEXT, template=TEXT, arguments=PARAMETERS, withItems=TEXTS)
+RETRY = fields(
+    ["limit", "retryPolicy"],
+    limit=TEXT,
+    retryPolicy={"enum": ["Always", "OnFailure", "OnError", "OnTransientError"]},
+)
+TEMPLATE = fields(
+    ["name"],
+    name=TEXT,
+    inputs=PARAMETERS,
+    retryStrategy=RETRY,
+    container=CONTAINER,
+    steps={"type": "array", "items": {"type": "array", "items": STEP}},
+)
+#: The part of the API of Argo Workflows (v1alpha1) that the workflow uses.
+SCHEMA = fields(
+    ["apiVersion", "kind", "metadata", "spec"],
+    apiVersion={"const": "argoproj.io/v1alpha1"},
+    kind={"const": "Workflow"},
+    metadata=fields(["generateName"], generateName={"type": "string", "pattern": "^[a-z0-9-]+$"}),
+    spec=fields(
+        ["entrypoint", "templates"],
+        entrypoint=TEXT,
+        parallelism={"type": "integer", "minimum": 1},
+        arguments=PARAMETERS,
+        templates={"type": "array", "items": TEMPLATE},
+    ),
+)
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +108,15 @@ def test_one_step_a_region_then_the_lines_together(workflow: dict[str, Any]) -> 
     regions = region["withItems"]
     assert regions == sorted(set(regions))
     assert len(regions) == 22
+
+
+def test_the_fields_are_those_of_argo(workflow: dict[str, Any]) -> None:
+    """A name misspelt is a field that the server drops without a word."""
+    jsonschema.validate(workflow, SCHEMA)
+    workflow = copy.deepcopy(workflow)
+    workflow["spec"]["templates"][1]["retryStrategie"] = {"limit": "2"}
+    with pytest.raises(jsonschema.ValidationError, match="retryStrategie"):
+        jsonschema.validate(workflow, SCHEMA)
 
 
 def test_every_parameter_used_is_declared(workflow: dict[str, Any]) -> None:

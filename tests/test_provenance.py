@@ -32,6 +32,8 @@ NAMES = {"commerce": SimpleNamespace(families=families), "families": families, "
         ('publish_story(families(ville), id="b")\npublish_story(other(ville), id="a")', ""),
         ('publish_story(ville, id="a")', ""),
         ('publish_story(id="a")', ""),
+        ('publish_frame(commerce.families(ville).head(9), id="a")', "families"),
+        ('publish_frame(commerce.families(ville).head(9).tail(2), id="a")', "families"),
         ('publish_story(commerce.absent(ville), id="a")', ""),
         ("%matplotlib inline", ""),
         ("", ""),

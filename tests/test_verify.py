@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from utils import build, cli, tables, verify
 from utils.errors import BookError, OfflineError, PvdError, SourceError
-from utils.reproducibility import REPORT
+from utils.reproducibility import REPORT, figures_digest
 from utils.verify import DIFFERENT, SAME, UNKNOWN, Finding, Published
 
 # -- a published site ------------------------------------------------------------------
@@ -255,6 +255,20 @@ def test_a_site_built_on_other_tables_differs(committed: Builders, tmp_path: Pat
     assert verified(tmp_path, Published(str(site))).verdict == UNKNOWN
 
 
+def test_the_reviewer_knows_what_is_compared(tmp_path: Path) -> None:
+    report = {"figures": {}, "tables": {}, "commit": {"hash": "a" * 40}}
+    here = {"code": {"figures": figures_digest(cli.ROOT)}}
+    for more, told in (
+        (here, "révision aaaaaaaaaaaa"),
+        (here, "sont ceux d’ici."),
+        ({"code": {"figures": "autre"}}, "un écart peut en venir"),
+        ({"code": ["mal formé"], "commit": None}, "révision inconnue"),
+    ):
+        site = site_of(tmp_path / "site", {**report, **more})
+        assert told in verify.origin(Published(str(site)), cli.ROOT).replace("\u00a0", " ")
+        shutil.rmtree(site)
+
+
 # -- words and status ------------------------------------------------------------------
 
 
@@ -266,7 +280,9 @@ def test_only_a_difference_fails(
     monkeypatch.setattr(verify, "verify", lambda *_, **__: findings)
     done = CliRunner().invoke(cli.app, ["verify", "--site", "x"])
     assert done.exit_code == status
-    assert "1 tables" in done.stdout.replace("\u00a0", " ")
+    assert "1 table : 1 identique, 0 qui diffère, 0 non vérifiable" in done.stdout.replace(
+        "\u00a0", " "
+    )
     assert findings[0].sentence() == f"figure essai\u00a0: {verdict} (deux lignes)"
 
 

@@ -83,5 +83,12 @@ def test_each_week_a_failure_opens_an_issue() -> None:
     jobs = load(ROOT / ".github" / "workflows" / "semaine.yml")["jobs"]
     warn = jobs["prevenir"]
     assert set(warn["needs"]) == set(jobs) - {"prevenir"}
-    assert warn["if"] == "failure()"
+    assert warn["if"].startswith("always()")
+    for result in ("failure", "cancelled"):  # out of time, a job is cancelled
+        assert f"contains(needs.*.result, '{result}')" in warn["if"]
     assert "gh issue create" in warn["steps"][0]["run"]
+
+
+def test_what_is_published_has_been_looked_at() -> None:
+    (build,) = [step for step in steps(ROOT / ".github/workflows/publier.yml") if "run" in step]
+    assert build["run"].split("\n")[:3] == ["make book", "make check", "make pdf"]

@@ -20,6 +20,7 @@ from typing import Any, Final
 import yaml
 
 from utils import __version__, tables
+from utils.catalogue import DATA
 from utils.errors import TableError
 from utils.formats import typographic
 
@@ -39,6 +40,8 @@ __all__ = [
 SHOWN_DIGITS: Final = 12
 
 _ROOT: Final = Path(__file__).resolve().parent.parent
+#: Sources of which an extract, written by hand or apart, stands beside the tables.
+_EXTRACTS: Final[Mapping[str, str]] = {"name_suggestion_index": "brands.csv"}
 _FENCE: Final = re.compile(r"^(`{3,})\{python\}[^\n]*\n(.*?)^\1`*[ \t]*$", re.MULTILINE | re.DOTALL)
 _OPTION: Final = re.compile(r"^#\|[^\n]*\n?", re.MULTILINE)
 
@@ -159,6 +162,10 @@ def makers(cell: str, figure_id: str, names: Mapping[str, Any] | None = None) ->
     first = made.args[0]
     if isinstance(first, ast.Name):
         first = next((node.value for node in _assigned(tree, first.id)), first)
+    while isinstance(first, ast.Call) and isinstance(first.func, ast.Attribute):
+        if not isinstance(first.func.value, ast.Call):
+            break
+        first = first.func.value  # of ``wind.table(ville).head(20)``, what makes the table
     return _full_name(first.func, names) if isinstance(first, ast.Call) else ""
 
 
@@ -198,7 +205,12 @@ def _full_name(node: ast.expr, names: Mapping[str, Any]) -> str:
 
 
 def source_checksums(source_id: str) -> list[str]:
-    """Return the SHA-256 of the files of a source that the embedded tables were built from."""
+    """Return the SHA-256 of the files of a source that the embedded tables were built from.
+
+    Of a source that is read through an extract in ``data/``, that of the extract.
+    """
+    if source_id in _EXTRACTS:
+        return [tables.file_sha256(DATA / _EXTRACTS[source_id])]
     try:
         entries = tables.load_manifest()["tables"].values()
     except TableError:

@@ -26,8 +26,9 @@ from utils import build, preview, sources, tables
 from utils.catalogue import DATA
 from utils.changes import compare_frames
 from utils.errors import BookError, OfflineError, PvdError
-from utils.formats import join_words, typographic
-from utils.reproducibility import REPORT
+from utils.formats import counted, join_words, typographic
+from utils.provenance import SHOWN_DIGITS, commit
+from utils.reproducibility import REPORT, figures_digest
 
 __all__ = [
     "DIFFERENT",
@@ -35,6 +36,7 @@ __all__ = [
     "UNKNOWN",
     "Finding",
     "Published",
+    "origin",
     "summary",
     "verify",
     "verify_figures",
@@ -80,17 +82,42 @@ class Finding:
         return typographic(f"{self.kind} {self.name} : {self.verdict}{detail}")
 
 
+def origin(published: Published, root: Path) -> str:
+    """Say in French which revision a site was built from, and whether its code is the code here.
+
+    Parameters
+    ----------
+    published : Published
+        The site.
+    root : Path
+        Folder of ``_quarto.yml``.
+    """
+    revision = published.told("commit", "hash")[:SHOWN_DIGITS] or "inconnue"
+    same = published.told("code", "figures") == figures_digest(root)
+    now = commit(root)
+    here = f" (révision {now.hash[:SHOWN_DIGITS]})" if now else ""
+    told = (
+        "son code et ses chapitres sont ceux d’ici."
+        if same
+        else f"son code ou ses chapitres ne sont pas ceux d’ici{here} : un écart peut en venir."
+    )
+    return typographic(f"Livre comparé : révision {revision} ; {told}")
+
+
 def summary(findings: list[Finding]) -> str:
     """Count the verdicts in one French sentence."""
     told = []
-    for kind, plural in (("table", "tables"), ("figure", "figures et tableaux")):
+    for kind, one, several in (
+        ("table", "table", "tables"),
+        ("figure", "figure ou tableau", "figures et tableaux"),
+    ):
         own = [finding.verdict for finding in findings if finding.kind == kind]
         counts = [
-            f"{own.count(SAME)} identiques",
-            f"{own.count(DIFFERENT)} qui diffèrent",
-            f"{own.count(UNKNOWN)} non vérifiables",
+            counted(own.count(SAME), "identique"),
+            counted(own.count(DIFFERENT), "qui diffère", "qui diffèrent"),
+            counted(own.count(UNKNOWN), "non vérifiable"),
         ]
-        told.append(f"{len(own)} {plural} : {', '.join(counts)}")
+        told.append(f"{counted(len(own), one, several)} : {', '.join(counts)}")
     return typographic(f"{' ; '.join(told)}.")
 
 
@@ -211,6 +238,13 @@ class Published:
             raise self._malformed()
         self.figures: dict[str, dict[str, Any]] = figures
         self.tables: dict[str, dict[str, Any]] = own
+        self._told = known
+
+    def told(self, section: str, key: str) -> str:
+        """Return what the report says of its own making; empty when it does not."""
+        held = self._told.get(section)
+        value = held.get(key) if isinstance(held, dict) else None
+        return value if isinstance(value, str) else ""
 
     def _malformed(self) -> BookError:
         return BookError(
@@ -359,7 +393,7 @@ def verify(
     from_sources : bool
         Rebuild the tables; when false the figures are drawn from the committed ones.
     tell : callable
-        Given each finding in French as soon as it is known.
+        Given in French the origin of the site, then each finding as soon as it is known.
     progress : callable
         Told what begins.
 
@@ -369,6 +403,7 @@ def verify(
         The site has no report of reproducibility.
     """
     published = Published(site)
+    tell(origin(published, root))
     with tempfile.TemporaryDirectory(prefix="pvd-tables-") as folder:
         data = Path(folder)
         for path in DATA.iterdir():
