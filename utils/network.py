@@ -227,7 +227,8 @@ def build_graph(
     epsg : int
         Local projected CRS (:func:`utils.communes.local_epsg`): lengths are measured in it.
     elevation : array, optional
-        Metres above the sea of each node: walking then follows :func:`hiking_factor`.
+        Metres above the sea of each node: walking then follows :func:`hiking_factor`. A
+        segment with an end where it is not known (NaN) counts as level.
 
     Returns
     -------
@@ -254,7 +255,8 @@ def build_graph(
         pace = np.where(how != "", 1 / _speeds_mps(streets, how), np.inf)
         taken = length * pace[street]
         if elevation is not None and mode == "walk":
-            taken = taken / hiking_factor(sign * (elevation[b] - elevation[a]) / length)
+            slope = np.nan_to_num((elevation[b] - elevation[a]) / length)
+            taken = taken / hiking_factor(sign * slope)
         seconds.append(taken)
     forward, backward = seconds
     usable = np.isfinite(forward) | np.isfinite(backward)
