@@ -18,7 +18,6 @@ import numpy as np
 import pandas as pd
 import shapely
 from numpy.typing import NDArray
-from pyproj import Transformer
 
 from utils import network
 from utils.errors import NetworkError
@@ -443,7 +442,8 @@ def people_from_squares(
     people = squares[counts].astype("float64").div(shared, axis=0)
     people["imputed"] = squares["imputed"]
     people["square"] = squares.index
-    middle = _reprojected(squares[["x", "y"]].to_numpy(float) + SQUARE_M / 2, squares_epsg, epsg)
+    x, y = squares[["x", "y"]].to_numpy(float).T + SQUARE_M / 2
+    middle = network.reproject(x, y, squares_epsg, epsg)
     people["x"], people["y"] = people["square_x"], people["square_y"] = middle.T
     people["in_home"] = False
     if homes is None or homes.empty:
@@ -472,11 +472,6 @@ def _square_of(homes: pd.DataFrame, squares: pd.DataFrame, epsg: int) -> NDArray
     corner = (np.floor(xy / SQUARE_M) * SQUARE_M).astype("int64")
     index = pd.MultiIndex.from_frame(squares[["x", "y"]].astype("int64"))
     return np.asarray(index.get_indexer(pd.MultiIndex.from_arrays([corner[:, 0], corner[:, 1]])))
-
-
-def _reprojected(xy: Floats, source: int, target: int) -> Floats:
-    transformer = Transformer.from_crs(source, target, always_xy=True)
-    return np.column_stack(transformer.transform(xy[:, 0], xy[:, 1]))
 
 
 def people_from_homes(homes: pd.DataFrame, *, epsg: int, persons: float) -> pd.DataFrame:

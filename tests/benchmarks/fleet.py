@@ -118,7 +118,9 @@ def write_copies(networks: list[Network], towns: pd.DataFrame, path: Path) -> in
         offset = rank * 1_000_000  # numbers stay in the order of the file
         numbered.append((source, offset, lon, lat, source.stretch(lat)))
     total = 0
-    with osmium.SimpleWriter(str(path)) as writer:
+    header = osmium.io.Header()
+    header.add_box(_around_all(numbered))
+    with osmium.SimpleWriter(str(path), header=header) as writer:
         for source, offset, lon, lat, stretch in numbered:
             places = (lon + source.lon * stretch, lat + source.lat)
             for i, (x, y) in enumerate(zip(*(axis.tolist() for axis in places), strict=True)):
@@ -133,6 +135,13 @@ def write_copies(networks: list[Network], towns: pd.DataFrame, path: Path) -> in
                 nodes = [offset + position[ref] + 1 for ref in refs]
                 writer.add_way(osmium.osm.mutable.Way(id=offset + rank + 1, nodes=nodes, tags=tags))
     return total
+
+
+def _around_all(numbered: list[tuple[Network, int, float, float, float]]) -> osmium.osm.Box:
+    """Return the box of all copies and five kilometres around: squares overstep their streets."""
+    lon = np.concatenate([lon + source.lon * stretch for source, _, lon, _, stretch in numbered])
+    lat = np.concatenate([lat + source.lat for source, _, _, lat, _ in numbered])
+    return osmium.osm.Box(lon.min() - 0.05, lat.min() - 0.05, lon.max() + 0.05, lat.max() + 0.05)
 
 
 #: Streets near a town where its inhabitants are drawn, and squares at most.

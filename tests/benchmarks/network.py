@@ -29,7 +29,7 @@ from utils import network  # noqa: E402
 from utils.network import Floats, Mode, StreetGraph  # noqa: E402
 from utils.readers.osm import OsmExtract, read_osm  # noqa: E402
 
-EXTRACTS = ("monaco", "liechtenstein-latest")
+EXTRACTS = ("01306-pont-de-veyle", "monaco", "liechtenstein-latest")
 KINDS = ("pharmacy", "hospital", "townhall", "place_of_worship", "shop")
 MODES: tuple[Mode, ...] = ("walk", "bike")
 EPSG = 2154
@@ -186,8 +186,11 @@ def line(
     return row
 
 
-def whole(path: Path) -> float:
-    """Return the seconds from the file to the times of 5,000 doors, five kinds, both modes."""
+def whole(path: Path) -> tuple[float, float]:
+    """Return what takes the way from the file to the times of 5,000 doors, five kinds, both modes.
+
+    Seconds of processor, which other programs do not take, and of the clock.
+    """
     chance = np.random.default_rng(0)
 
     def run() -> None:
@@ -204,7 +207,12 @@ def whole(path: Path) -> float:
             for kind in KINDS:
                 network.nearest_times(graph, facilities, points, kind=kind)
 
-    return timed(run)[0]
+    best = (np.inf, np.inf)
+    for _ in range(REPEATS):
+        start, busy = time.perf_counter(), time.process_time()
+        run()
+        best = min(best, (time.process_time() - busy, time.perf_counter() - start))
+    return best
 
 
 def main() -> None:
@@ -217,19 +225,24 @@ def main() -> None:
             raise SystemExit("PVD_MIRROR ne désigne pas un dossier d’extraits.")
         loading, found = timed(lambda path=path: read_osm(path, homes=False))
         rows += compare(name, found, round(loading, 3))
-        seconds = whole(path)
-        print(f"{name:22} du fichier à la réponse, deux modes : {seconds:.3f} s")
+        busy, seconds = whole(path)
+        print(
+            f"{name:22} du fichier à la réponse, deux modes : {busy:.3f} s de processeur,"
+            f" {seconds:.3f} s d’horloge",
+            flush=True,
+        )
         rows.append(
             {
                 "extrait": name,
                 "outil": "ce livre, du fichier à la réponse",
+                "processeur_s": round(busy, 3),
                 "total_s": round(seconds, 3),
             }
         )
     target = ROOT / "artefacts" / "mesures_reseau.csv"
     target.parent.mkdir(exist_ok=True)
     with target.open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.DictWriter(stream, [*rows[0], "total_s"])
+        writer = csv.DictWriter(stream, [*rows[0], "processeur_s", "total_s"])
         writer.writeheader()
         writer.writerows(rows)
 

@@ -271,6 +271,8 @@ class _Gatherer:
     def node(self, node: osmium.osm.Node) -> None:
         if not self.holds(node.lon, node.lat):
             return
+        if not any(key in node.tags for key in ("barrier", *_PLACE_KEYS)):
+            return
         tags = dict(node.tags)
         if "barrier" in tags:
             stops = barriers(tags)
@@ -281,9 +283,9 @@ class _Gatherer:
             self.points.append((node.lon, node.lat))
 
     def way(self, way: osmium.osm.Way) -> None:
-        if "highway" not in way.tags or not self._near(way):
+        tags = way.tags  # a few are looked up: quicker than a dictionary of all
+        if "highway" not in tags or not self._near(way):
             return
-        tags = dict(way.tags)
         rules = access_rules(tags)
         if not any(rules):
             return
