@@ -39,7 +39,7 @@ from distributed import Client, LocalCluster
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from utils import fleet, network, tables  # noqa: E402
+from utils import fleet, network, tables, tiles  # noqa: E402
 
 PROGRAMME = 1_646
 SIZES = (10, 50, 200)
@@ -138,7 +138,7 @@ def write_copies(networks: list[Network], towns: pd.DataFrame, path: Path) -> in
 
 
 def _around_all(numbered: list[tuple[Network, int, float, float, float]]) -> osmium.osm.Box:
-    """Return the box of all copies and five kilometres around: squares overstep their streets."""
+    """Return the box of all copies and five kilometres around, where squares overstep."""
     lon = np.concatenate([lon + source.lon * stretch for source, _, lon, _, stretch in numbered])
     lat = np.concatenate([lat + source.lat for source, _, _, lat, _ in numbered])
     return osmium.osm.Box(lon.min() - 0.05, lat.min() - 0.05, lon.max() + 0.05, lat.max() + 0.05)
@@ -181,6 +181,9 @@ def draw_bases(networks: list[Network], towns: pd.DataFrame, folder: Path) -> fl
         near = np.argsort(np.hypot(*(network.project(*nodes[copy], 2154) - place).T))[:NEAREST]
         drawn = [axis[chance.permutation(near)[:SQUARES]] for axis in nodes[copy]]
         corners = np.unique(network.project(*drawn, 3035) // 200 * 200, axis=0).astype(int)
+        # A square may overstep into a tile without any street, which counts as not covered.
+        middle = network.unproject(*(corners.T + 100), 3035).T
+        corners = corners[np.isin(tiles.tile_of(*middle), tiles.tile_of(*nodes[copy]))]
         for x, y in corners.tolist():
             squares.setdefault(f"CRS3035RES200mN{y}E{x}", set()).add(code)
         doors = network.project(*drawn, 2154)[chance.integers(0, len(drawn[0]), len(PRACTICES))]
@@ -310,7 +313,8 @@ def series(
         costs, content = journal(folder), (folder / "resultats.csv").read_bytes()
         first = first or content
         columns = ["code", "status", "reason", "nodes"]
-        lines = pd.read_csv(folder / "resultats.csv", usecols=columns, dtype={"code": str})
+        texts = {"code": str, "reason": str}
+        lines = pd.read_csv(folder / "resultats.csv", usecols=columns, dtype=texts)
         failed = lines[lines["status"] == "failed"]
         cut = failed["reason"].str.startswith(CUT)
         row = {

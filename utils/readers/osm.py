@@ -12,7 +12,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 import numpy as np
 import osmium
@@ -283,7 +283,8 @@ class _Gatherer:
             self.points.append((node.lon, node.lat))
 
     def way(self, way: osmium.osm.Way) -> None:
-        tags = way.tags  # a few are looked up: quicker than a dictionary of all
+        # Some are looked up, as in a mapping: quicker than to make a dictionary of all.
+        tags = cast("Tags", way.tags)
         if "highway" not in tags or not self._near(way):
             return
         rules = access_rules(tags)
