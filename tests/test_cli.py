@@ -135,6 +135,12 @@ def test_without_squares_the_homes_are_weighted_by_their_floor(
         (["01306", "--osm", "{corrupt}"], "lisible"),
         (["01306", "--osm", "{empty}"], "aucune rue"),
         (["01306", "--modes", "cheval"], "Modes inconnus"),
+        (["01306", "--carreaux", "absent.gpkg"], "n’existe pas"),
+        (["01306", "--relief", "absent.tif"], "n’existe pas"),
+        (["01306", "--relief", "{empty}"], "relief lisible"),
+        (["01306", "--overpass"], "PVD_OFFLINE interdit"),
+        (["01306", "--overpass", "--osm", "{monaco}"], "pas des deux"),
+        (["--all", "--relief", "{empty}"], "une seule ville"),
         ([], "Dites pour quelles villes"),
     ],
 )

@@ -18,7 +18,6 @@ import numpy as np
 import pandas as pd
 import shapely
 from numpy.typing import NDArray
-from pyproj import Transformer
 
 from utils import network
 from utils.errors import NetworkError
@@ -410,13 +409,14 @@ def people_from_squares(
     *,
     epsg: int,
     outline: shapely.Geometry | None = None,
+    squares_epsg: int = SQUARES_CRS,
 ) -> pd.DataFrame:
     """Place the inhabitants of squares: in their homes, else at the middle of the square.
 
     Parameters
     ----------
     squares : DataFrame
-        200 m squares of a commune: ``x``, ``y`` (south-west corner, EPSG:3035), ``codes``,
+        200 m squares of a commune: ``x``, ``y`` (south-west corner, metres), ``codes``,
         ``imputed``, ``persons`` and ages, as
         :func:`utils.readers.people.read_carreaux_200m` gives them. A square that touches
         several communes is shared equally between them.
@@ -426,6 +426,8 @@ def people_from_squares(
         Projected CRS of the result.
     outline : Geometry, optional
         The commune, in that CRS: homes beyond it receive nobody.
+    squares_epsg : int
+        CRS of the squares: another in Martinique and in La Réunion.
 
     Returns
     -------
@@ -440,14 +442,15 @@ def people_from_squares(
     people = squares[counts].astype("float64").div(shared, axis=0)
     people["imputed"] = squares["imputed"]
     people["square"] = squares.index
-    middle = _reprojected(squares[["x", "y"]].to_numpy(float) + SQUARE_M / 2, SQUARES_CRS, epsg)
+    x, y = squares[["x", "y"]].to_numpy(float).T + SQUARE_M / 2
+    middle = network.reproject(x, y, squares_epsg, epsg)
     people["x"], people["y"] = people["square_x"], people["square_y"] = middle.T
     people["in_home"] = False
     if homes is None or homes.empty:
         return people
     homes = homes[homes["floor_m2"] > 0]
     at = network.project(homes["lon"].to_numpy(), homes["lat"].to_numpy(), epsg)
-    where = _square_of(homes, squares)
+    where = _square_of(homes, squares, squares_epsg)
     kept = where >= 0
     if outline is not None:
         kept &= shapely.intersects_xy(outline, *at.T)
@@ -463,17 +466,12 @@ def people_from_squares(
     return pd.concat([spread, empty], ignore_index=True)
 
 
-def _square_of(homes: pd.DataFrame, squares: pd.DataFrame) -> NDArray[np.intp]:
+def _square_of(homes: pd.DataFrame, squares: pd.DataFrame, epsg: int) -> NDArray[np.intp]:
     """Return the line of the square that each home is in, -1 for none."""
-    xy = network.project(homes["lon"].to_numpy(), homes["lat"].to_numpy(), SQUARES_CRS)
+    xy = network.project(homes["lon"].to_numpy(), homes["lat"].to_numpy(), epsg)
     corner = (np.floor(xy / SQUARE_M) * SQUARE_M).astype("int64")
     index = pd.MultiIndex.from_frame(squares[["x", "y"]].astype("int64"))
     return np.asarray(index.get_indexer(pd.MultiIndex.from_arrays([corner[:, 0], corner[:, 1]])))
-
-
-def _reprojected(xy: Floats, source: int, target: int) -> Floats:
-    transformer = Transformer.from_crs(source, target, always_xy=True)
-    return np.column_stack(transformer.transform(xy[:, 0], xy[:, 1]))
 
 
 def people_from_homes(homes: pd.DataFrame, *, epsg: int, persons: float) -> pd.DataFrame:

@@ -158,6 +158,20 @@ def access_to_care(
         list[Path] | None,
         typer.Option("--osm", help="Extrait OpenStreetMap (.osm.pbf) ; option répétable."),
     ] = None,
+    ask: Annotated[
+        bool,
+        typer.Option("--overpass", help="Demander les rues d’une ville au service Overpass."),
+    ] = False,
+    squares: Annotated[
+        Path | None,
+        typer.Option(
+            "--carreaux", help="Carreaux de 200 m de l’Insee : Parquet, gpkg, csv ou zip d’un csv."
+        ),
+    ] = None,
+    relief: Annotated[
+        Path | None,
+        typer.Option(help="Relief (GeoTIFF) : la marche d’une ville compte alors la pente."),
+    ] = None,
     modes: Annotated[str, typer.Option(help="À pied, à vélo : walk, bike ou walk,bike.")] = (
         "walk,bike"
     ),
@@ -179,11 +193,17 @@ def access_to_care(
             hint="Exemples : pvd access 01306 ; pvd access --all --osm corse-latest.osm.pbf",
         )
     if query is not None:
-        _access_of_one(query, osm or [], modes, as_json=as_json)
+        found = _access_of_one(query, osm or [], modes, squares=squares, relief=relief, ask=ask)
+        _print_access(found, as_json=as_json)
         return
+    if ask or relief is not None:
+        raise FleetError(
+            "--overpass et --relief sont pour une seule ville, pas pour --all.",
+            hint="Donnez des extraits régionaux : --osm corse-latest.osm.pbf.",
+        )
     report = fleet.run(
         osm or [],
-        fleet.Bases.at_hand(),
+        fleet.Bases.at_hand(squares=squares),
         output or sources.cache_folder() / "acces",
         modes=fleet.read_modes(modes),
         jobs=jobs,
@@ -197,19 +217,45 @@ def access_to_care(
         raise typer.Exit(2)
 
 
-def _access_of_one(query: str, osm: list[Path], modes: str, *, as_json: bool) -> None:
-    """Print the access of one town, as sentences and a table, or as JSON."""
+def _access_of_one(
+    query: str,
+    osm: list[Path],
+    modes: str,
+    *,
+    squares: Path | None,
+    relief: Path | None,
+    ask: bool,
+) -> one_town.TownAccess:
+    """Measure the access of one town."""
     if len(osm) > 1:
         raise NetworkError(
             "Une ville se calcule sur un seul extrait OpenStreetMap.",
             hint="Réunissez-les d’abord, par exemple avec « osmium merge ».",
         )
-    found = one_town.measure(
+    if ask and osm:
+        raise NetworkError(
+            "Les rues viennent d’un extrait (--osm) ou du service Overpass (--overpass), pas des"
+            " deux.",
+            hint="Donnez une seule de ces options.",
+        )
+    if ask and sources.is_offline():
+        raise NetworkError(
+            "PVD_OFFLINE interdit le réseau : le service Overpass n’est pas interrogé.",
+            hint="Donnez un extrait (--osm extrait.osm.pbf), ou retirez PVD_OFFLINE.",
+        )
+    return one_town.measure(
         tables.load_town(query),
         osm=osm[0] if osm else None,
         fetch=sources.fetch,
         modes=fleet.read_modes(modes),
+        squares=squares,
+        relief=relief,
+        overpass_cache=sources.cache_folder() / "overpass" if ask else None,
     )
+
+
+def _print_access(found: one_town.TownAccess, *, as_json: bool) -> None:
+    """Print the access of one town, as sentences and a table, or as JSON."""
     if as_json:
         out.print_json(json.dumps(found.as_dict(), ensure_ascii=False, allow_nan=False))
         return

@@ -39,7 +39,7 @@ from filelock import FileLock, Timeout
 
 from utils import access, network, sources, tables, tiles
 from utils.errors import FleetError, PvdError, SourceError
-from utils.formats import NBSP, counted, number, percent
+from utils.formats import NBSP, counted, number, of_town, percent
 from utils.network import Mode
 from utils.readers import equipment, people
 from utils.readers.osm import Box
@@ -103,8 +103,17 @@ class Bases:
     finess: Path | None = None
 
     @classmethod
-    def at_hand(cls, fetch: Callable[[str], Path] = sources.fetch) -> Bases:
+    def at_hand(
+        cls, fetch: Callable[[str], Path] = sources.fetch, *, squares: Path | None = None
+    ) -> Bases:
         """Get the files of the book (:func:`utils.sources.fetch`); those of care may miss.
+
+        Parameters
+        ----------
+        fetch : callable
+            Source id -> path.
+        squares : Path, optional
+            Squares of one territory, rather than those of the book.
 
         Raises
         ------
@@ -121,7 +130,7 @@ class Bases:
             return None
 
         return cls(
-            fetch("carreaux_200m"),
+            squares if squares is not None else fetch("carreaux_200m"),
             first("bpe_points_2021", "bpe_geolocalisee"),
             first("finess_occitanie", "finess_national"),
         )
@@ -225,14 +234,20 @@ def town_line(town: Town, plan: Plan) -> dict[str, Any]:
     if squares.empty:
         raise FleetError(
             f"Aucun carreau de 200 m de l’Insee ne touche {town.name} ({town.code}).",
-            hint="Ceux du livre couvrent la métropole et la Corse, pas l’outre-mer.",
+            hint="Les fichiers de l’Insee couvrent l’un la métropole et la Corse, un autre la"
+            " Martinique, un autre La Réunion : donnez le bon (--carreaux).",
         )
-    middles = access.people_from_squares(squares, epsg=town.epsg)
+    squares_epsg = int(squares["epsg"].iloc[0])
+    middles = access.people_from_squares(squares, epsg=town.epsg, squares_epsg=squares_epsg)
     box = window_box(middles[["x", "y"]].to_numpy(dtype=float), town.epsg)
     store = tiles.open_store(plan.folder / "tuiles")
     streets = store.window(box)
     inhabitants = access.people_from_squares(
-        squares, streets.buildings, epsg=town.epsg, outline=_commune(town)
+        squares,
+        streets.buildings,
+        epsg=town.epsg,
+        outline=_commune(town),
+        squares_epsg=squares_epsg,
     )
     window = access.window_of(streets, town.epsg)
     holes = [_outline(hole, town.epsg) for hole in store.holes(box) if _on_land(hole)]
@@ -251,7 +266,7 @@ def town_line(town: Town, plan: Plan) -> dict[str, Any]:
         )
     if found.unjoined > found.persons / 2:
         raise FleetError(
-            f"Plus de la moitié des habitants de {town.name} sont à plus de"
+            f"Plus de la moitié des habitants {of_town(town.name)} sont à plus de"
             f" {number(network.MAX_OFFSET_M)} m des rues retenues.",
             hint="Le réseau de la ville est coupé du plus grand de sa fenêtre (île, extrait"
             " incomplet) : ses temps seraient faux.",
@@ -469,7 +484,7 @@ def _prepare_bases(bases: Bases, folder: Path, codes: pd.Series) -> None:
     """Write the squares by commune, and the places of care by tile."""
     folder.mkdir(parents=True, exist_ok=True)
     squares = people.read_carreaux_200m(
-        bases.squares, columns=("codes", "x", "y", "imputed", "persons")
+        bases.squares, columns=("codes", "x", "y", "epsg", "imputed", "persons")
     )
     longest = int(squares["codes"].str.len().max()) // 5
     parts = []

@@ -44,6 +44,7 @@ __all__ = [
     "place_facilities",
     "project",
     "reach_shares",
+    "reproject",
     "snap",
     "straight_line",
     "time_raster",
@@ -95,6 +96,8 @@ MAX_OFFSET_M: Final = 250.0
 #: Shortest segment, metres: a null weight would be no edge at all.
 _SHORTEST_M: Final = 1e-3
 _MPS: Final = 1 / 3.6
+#: Points of the same cell of that side are looked up together, metres.
+_BESIDE_M: Final = 100.0
 
 
 def hiking_factor(slope: Floats) -> Floats:
@@ -127,16 +130,22 @@ def _speeds_mps(streets: pd.DataFrame, how: pd.Series) -> Floats:
 # --------------------------------------------------------------------------- graph
 
 
+def reproject(
+    x: Sequence[float] | Floats, y: Sequence[float] | Floats, source: int, target: int
+) -> Floats:
+    """Return coordinates of a CRS in another: an array of shape (n, 2)."""
+    found = _transformer(source, target).transform(np.asarray(x), np.asarray(y))
+    return np.column_stack(found).astype(float)
+
+
 def project(lon: Sequence[float] | Floats, lat: Sequence[float] | Floats, epsg: int) -> Floats:
     """Project degrees (EPSG:4326) to metres of a CRS: an array of shape (n, 2)."""
-    found = _transformer(4326, epsg).transform(np.asarray(lon), np.asarray(lat))
-    return np.column_stack(found).astype(float)
+    return reproject(lon, lat, 4326, epsg)
 
 
 def unproject(x: Sequence[float] | Floats, y: Sequence[float] | Floats, epsg: int) -> Floats:
     """Return the degrees (EPSG:4326) of metres of a CRS: an array of shape (n, 2)."""
-    found = _transformer(epsg, 4326).transform(np.asarray(x), np.asarray(y))
-    return np.column_stack(found).astype(float)
+    return reproject(x, y, epsg, 4326)
 
 
 @functools.cache
@@ -227,7 +236,8 @@ def build_graph(
     epsg : int
         Local projected CRS (:func:`utils.communes.local_epsg`): lengths are measured in it.
     elevation : array, optional
-        Metres above the sea of each node: walking then follows :func:`hiking_factor`.
+        Metres above the sea of each node: walking then follows :func:`hiking_factor`. A
+        segment with an end where it is not known (NaN) counts as level.
 
     Returns
     -------
@@ -254,7 +264,8 @@ def build_graph(
         pace = np.where(how != "", 1 / _speeds_mps(streets, how), np.inf)
         taken = length * pace[street]
         if elevation is not None and mode == "walk":
-            taken = taken / hiking_factor(sign * (elevation[b] - elevation[a]) / length)
+            slope = np.nan_to_num((elevation[b] - elevation[a]) / length)
+            taken = taken / hiking_factor(sign * slope)
         seconds.append(taken)
     forward, backward = seconds
     usable = np.isfinite(forward) | np.isfinite(backward)
@@ -396,18 +407,19 @@ def snap(graph: StreetGraph, points: Floats, *, limit_m: float = MAX_OFFSET_M) -
         Points farther than that from any street are left out (``segment`` -1).
     """
     points = np.asarray(points, dtype=float).reshape(-1, 2)
-    segment = np.full(len(points), -1, dtype=np.intp)
-    who, which = graph.tree.query_nearest(
-        shapely.points(points), max_distance=limit_m, all_matches=False
-    )
-    segment[who] = which
-    start, end = graph.xy[graph.a[which]], graph.xy[graph.b[which]]
+    # Neighbours one after the other, and no limit in the search itself: twice as fast.
+    order = np.lexsort(np.floor(points / _BESIDE_M).T)
+    _, nearest = graph.tree.query_nearest(shapely.points(points[order]), all_matches=False)
+    segment = np.empty(len(points), dtype=np.intp)
+    segment[order] = nearest
+    start, end = graph.xy[graph.a[segment]], graph.xy[graph.b[segment]]
     direction = end - start
     square = np.maximum((direction**2).sum(axis=1), _SHORTEST_M**2)
-    share = np.clip(((points[who] - start) * direction).sum(axis=1) / square, 0, 1)
-    along, offset = np.full((2, len(points)), np.nan)
-    along[who] = share
-    offset[who] = np.hypot(*(points[who] - start - share[:, None] * direction).T)
+    along = np.clip(((points - start) * direction).sum(axis=1) / square, 0, 1)
+    offset = np.hypot(*(points - start - along[:, None] * direction).T)
+    far = offset > limit_m
+    segment[far] = -1
+    along[far] = offset[far] = np.nan
     return Snapped(points, segment, along, offset)
 
 

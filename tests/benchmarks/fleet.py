@@ -2,12 +2,13 @@
 
 Two series. Corsica: its twelve PVD on its real roads; a car network, for scale, not to be
 published as walking times. Then real networks of pedestrians, Liechtenstein's and Monaco's in
-turn, copied around real PVD far from each other, with inhabitants drawn on these streets and
-the care of the real towns: nothing there is true of a town, the work is that of a town.
+turn, copied around real PVD far from each other, with inhabitants and care drawn on these
+streets: nothing there is true of a town, the work is that of a town.
 
-In series at each size; at the smallest, by two processes and by a Dask cluster of two workers;
-at the largest, by two processes that are killed at 40 % then resumed, and by a cluster that
-loses a worker. All must give the same bytes.
+In series at each size; at the two smallest, by two processes and by a Dask cluster of two
+workers; at the largest, by two processes that are killed at 40 % then resumed, and by a cluster
+that loses a worker. All must give the same bytes. A town whose window cuts the copied network in
+pieces is refused, rightly: it is counted apart from failures.
 
 Written to ``artefacts/mesures_flotte.csv`` and printed. Machines are noisy: read the seconds of
 processor, which others do not take, and ratios.
@@ -38,7 +39,7 @@ from distributed import Client, LocalCluster
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from utils import fleet, network, tables  # noqa: E402
+from utils import fleet, network, tables, tiles  # noqa: E402
 
 PROGRAMME = 1_646
 SIZES = (10, 50, 200)
@@ -60,6 +61,20 @@ class Network:
     middle_lat: float
     ways: list[tuple[list[int], dict[str, str]]]
     places: dict[int, dict[str, str]]
+
+    def around(self, lon: float, lat: float) -> tuple[np.ndarray, np.ndarray]:
+        """Return the crossroads where people live, moved around a place: degrees."""
+        homes = {ref for refs, tags in self.ways if tags["highway"] in LIVED for ref in refs}
+        lived = np.isin(self.ids, list(homes))
+        return lon + self.lon[lived] * self.stretch(lat), lat + self.lat[lived]
+
+    def stretch(self, lat: float) -> float:
+        """Return what longitudes are multiplied by, for metres to stay metres."""
+        return math.cos(math.radians(self.middle_lat)) / math.cos(math.radians(lat))
+
+
+#: Streets where people live: nobody is drawn on an alpine path, where no bicycle goes.
+LIVED = ("residential", "living_street")
 
 
 def read_network(path: Path) -> Network:
@@ -101,10 +116,11 @@ def write_copies(networks: list[Network], towns: pd.DataFrame, path: Path) -> in
     for rank, (lon, lat) in enumerate(zip(towns["lon"], towns["lat"], strict=True)):
         source = networks[rank % len(networks)]
         offset = rank * 1_000_000  # numbers stay in the order of the file
-        stretch = math.cos(math.radians(source.middle_lat)) / math.cos(math.radians(lat))
-        numbered.append((source, offset, lon, lat, stretch))
+        numbered.append((source, offset, lon, lat, source.stretch(lat)))
     total = 0
-    with osmium.SimpleWriter(str(path)) as writer:
+    header = osmium.io.Header()
+    header.add_box(_around_all(numbered))
+    with osmium.SimpleWriter(str(path), header=header) as writer:
         for source, offset, lon, lat, stretch in numbered:
             places = (lon + source.lon * stretch, lat + source.lat)
             for i, (x, y) in enumerate(zip(*(axis.tolist() for axis in places), strict=True)):
@@ -121,8 +137,17 @@ def write_copies(networks: list[Network], towns: pd.DataFrame, path: Path) -> in
     return total
 
 
+def _around_all(numbered: list[tuple[Network, int, float, float, float]]) -> osmium.osm.Box:
+    """Return the box of all copies and five kilometres around, where squares overstep."""
+    lon = np.concatenate([lon + source.lon * stretch for source, _, lon, _, stretch in numbered])
+    lat = np.concatenate([lat + source.lat for source, _, _, lat, _ in numbered])
+    return osmium.osm.Box(lon.min() - 0.05, lat.min() - 0.05, lon.max() + 0.05, lat.max() + 0.05)
+
+
 #: Streets near a town where its inhabitants are drawn, and squares at most.
 NEAREST, SQUARES = 3_000, 300
+#: Types of the BPE drawn in each town: the six kinds of care, twice.
+PRACTICES = ("D201", "D301", "D232", "D233", "D221", "D101") * 2
 
 RUN = (
     "import sys; from pathlib import Path; from utils import fleet;"
@@ -132,32 +157,50 @@ RUN = (
 )
 
 
-def draw_inhabitants(networks: list[Network], towns: pd.DataFrame, path: Path) -> None:
-    """Write squares of Insee's layout on the copied streets, for every PVD near a copy."""
+def draw_bases(networks: list[Network], towns: pd.DataFrame, folder: Path) -> fleet.Bases:
+    """Draw inhabitants and care on the copied streets, for every PVD near a copy.
+
+    Squares of Insee's layout (one that two towns share names both), and practices of that of
+    the located BPE: the real ones do not stand on these streets.
+    """
     everyone = tables.load_towns(pvd=True)
     everyone = everyone[everyone["epsg"] == 2154]
-    rows = []
+    middles = network.project(towns["lon"].to_numpy(), towns["lat"].to_numpy(), 2154)
+    nodes = [
+        networks[rank % len(networks)].around(lon, lat)
+        for rank, (lon, lat) in enumerate(zip(towns["lon"], towns["lat"], strict=True))
+    ]
     chance = np.random.default_rng(0)
-    for rank, (lon, lat) in enumerate(zip(towns["lon"], towns["lat"], strict=True)):
-        source = networks[rank % len(networks)]
-        stretch = math.cos(math.radians(source.middle_lat)) / math.cos(math.radians(lat))
-        nodes = network.project(lon + source.lon * stretch, lat + source.lat, 3035)
-        near = everyone[
-            (everyone["lon"] - lon).abs().lt(0.3) & (everyone["lat"] - lat).abs().lt(0.2)
+    squares: dict[str, set[str]] = {}
+    care = []
+    for code, lon, lat in zip(everyone["code"], everyone["lon"], everyone["lat"], strict=True):
+        place = network.project([lon], [lat], 2154)[0]
+        copy = int(np.hypot(*(middles - place).T).argmin())
+        if abs(towns["lon"].iloc[copy] - lon) > 0.3 or abs(towns["lat"].iloc[copy] - lat) > 0.2:
+            continue
+        near = np.argsort(np.hypot(*(network.project(*nodes[copy], 2154) - place).T))[:NEAREST]
+        drawn = [axis[chance.permutation(near)[:SQUARES]] for axis in nodes[copy]]
+        corners = np.unique(network.project(*drawn, 3035) // 200 * 200, axis=0).astype(int)
+        # A square may overstep into a tile without any street, which counts as not covered.
+        middle = network.unproject(*(corners.T + 100), 3035).T
+        corners = corners[np.isin(tiles.tile_of(*middle), tiles.tile_of(*nodes[copy]))]
+        for x, y in corners.tolist():
+            squares.setdefault(f"CRS3035RES200mN{y}E{x}", set()).add(code)
+        doors = network.project(*drawn, 2154)[chance.integers(0, len(drawn[0]), len(PRACTICES))]
+        care += [
+            (code, 2021, kind, x, y) for kind, (x, y) in zip(PRACTICES, doors.tolist(), strict=True)
         ]
-        places = network.project(near["lon"].to_numpy(), near["lat"].to_numpy(), 3035)
-        for code, place in zip(near["code"], places, strict=True):
-            order = np.argsort(np.hypot(*(nodes - place).T))[:NEAREST]
-            chosen = nodes[chance.permutation(order)[:SQUARES]]
-            corners = np.unique(chosen // 200 * 200, axis=0).astype(int)
-            names = [f"CRS3035RES200mN{y}E{x}" for x, y in corners.tolist()]
-            rows += [(name, code, 0, 10.0) for name in names]
+    rows = [(name, "".join(sorted(codes)), 0, 10.0) for name, codes in squares.items()]
     columns = ["idcar_200m", "lcog_geo", "i_est_200", "ind"]
-    pd.DataFrame(rows, columns=columns).drop_duplicates("idcar_200m").to_parquet(path)
+    bases = fleet.Bases(folder / "carreaux.parquet", folder / "soins.parquet")
+    pd.DataFrame(rows, columns=columns).to_parquet(bases.squares)
+    columns = ["DEPCOM", "AN", "TYPEQU", "LAMBERT_X", "LAMBERT_Y"]
+    pd.DataFrame(care, columns=columns).to_parquet(bases.bpe)
+    return bases
 
 
 def files(bases: fleet.Bases) -> list[str]:
-    return [str(path) for path in (bases.squares, bases.bpe, bases.finess)]
+    return [str(path) for path in (bases.squares, bases.bpe, bases.finess) if path]
 
 
 def program(extract: Path, bases: fleet.Bases, folder: Path, jobs: int) -> list[str]:
@@ -240,6 +283,10 @@ def killed_and_resumed(
     return kept, run(command, folder / "reprise.log")
 
 
+#: How a town is refused when a copied network, cut by its window, leaves its inhabitants apart.
+CUT = "Plus de la moitié des habitants"
+
+
 def series(
     name: str, extract: Path, bases: fleet.Bases, nodes: int, scratch: Path, ways: tuple[str, ...]
 ) -> list[dict[str, Any]]:
@@ -265,11 +312,16 @@ def series(
             total = by_cluster(extract, bases, folder, victim_after=rows[0]["villes"] // 3)
         costs, content = journal(folder), (folder / "resultats.csv").read_bytes()
         first = first or content
-        lines = pd.read_csv(folder / "resultats.csv", usecols=["code", "status", "nodes"])
+        columns = ["code", "status", "reason", "nodes"]
+        texts = {"code": str, "reason": str}
+        lines = pd.read_csv(folder / "resultats.csv", usecols=columns, dtype=texts)
+        failed = lines[lines["status"] == "failed"]
+        cut = failed["reason"].str.startswith(CUT)
         row = {
             **base,
             "villes": len(lines),
-            "echecs": int((lines["status"] == "failed").sum()),
+            "reseau_coupe": int(cut.sum()),
+            "echecs": int((~cut).sum()),
             "maniere": way,
             "horloge_s": round(total, 1),
             "processeur_s_par_ville": round(float(costs["cpu_s"].mean()), 3),
@@ -278,7 +330,7 @@ def series(
             "identique": content == first,
         }
         if way == "en série":
-            both = costs.merge(lines.astype({"code": str}), on="code").dropna()
+            both = costs.merge(lines[["code", "nodes"]], on="code").dropna()
             slope, origin = np.polyfit(both["nodes"], both["cpu_s"], 1)
             row["s_par_ville_fixe"] = round(float(origin), 3)
             row["s_par_10000_noeuds"] = round(1e4 * float(slope), 3)
@@ -291,24 +343,41 @@ def series(
             f"  {'identique' if row['identique'] else 'DIFFÉRENT'}",
             flush=True,
         )
+        if way == ways[0] and len(failed):
+            print(f"  {row['reseau_coupe']} refusées : la fenêtre coupe en morceaux le réseau copié"
+                  f" (propriété de la copie). {row['echecs']} en échec.")  # fmt: skip
+            for line in failed.itertuples():
+                print(f"    {line.code} : {line.reason}", flush=True)
         shutil.rmtree(folder)
     shutil.rmtree(ready)
     return rows
 
 
 def extrapolate(rows: list[dict[str, Any]]) -> None:
-    """Print what all the programme would take, windows as large as Liechtenstein."""
+    """Print what all the programme would take, and how the cost of a town grows with their number.
+
+    Sizes do not have the same share of large networks: their means are compared at the same
+    nodes, by the line fitted at each size.
+    """
     alone = [row for row in rows if row["reseau"] == "copies" and row["maniere"] == "en série"]
+    for row in alone:
+        row["s_par_fenetre"] = round(
+            row["s_par_ville_fixe"] + row["s_par_10000_noeuds"] * WINDOW_NODES / 1e4, 3
+        )
     last = alone[-1]
-    town = last["s_par_ville_fixe"] + last["s_par_10000_noeuds"] * WINDOW_NODES / 1e4
+    town = last["s_par_fenetre"]
     print(
         f"Une ville : {last['s_par_ville_fixe']:.3f} s de processeur,"
         f" et {last['s_par_10000_noeuds']:.3f} s de plus pour 10 000 nœuds."
         f" {PROGRAMME} villes de {WINDOW_NODES} nœuds : {town * PROGRAMME / 60:.1f} min"
         f" de processeur, {town * PROGRAMME / 120:.1f} min sur deux cœurs libres."
     )
-    ratio = last["processeur_s_par_ville"] / alone[0]["processeur_s_par_ville"]
-    print(f"Par ville, du plus petit nombre de villes au plus grand : {ratio:.2f} fois.")
+    for row in alone:
+        print(
+            f"{row['villes']:4} villes : {row['s_par_fenetre']:.3f} s pour une fenêtre de"
+            f" {WINDOW_NODES} nœuds, soit {row['s_par_fenetre'] / alone[0]['s_par_fenetre']:.2f}"
+            " fois le plus petit nombre de villes."
+        )
 
 
 def main() -> None:
@@ -328,13 +397,13 @@ def main() -> None:
         networks = [read_network(mirror / "osm" / f"{name}.osm.pbf") for name in COPIED]
         towns = chosen_towns(max(sizes))
         ways = {size: ["en série"] for size in sizes}
-        ways[min(sizes)] += ["deux processus", "Dask"]
+        for size in sorted(sizes)[:2]:
+            ways[size] += ["deux processus", "Dask"]
         ways[max(sizes)] += ["tuée, reprise", "Dask, ouvrier tué"]
         for size in sizes:
             extract = scratch / f"copies-{size}.osm.pbf"
             nodes = write_copies(networks, towns.head(size), extract)
-            drawn = fleet.Bases(scratch / f"carreaux-{size}.parquet", bases.bpe, bases.finess)
-            draw_inhabitants(networks, towns.head(size), drawn.squares)
+            drawn = draw_bases(networks, towns.head(size), scratch)
             rows += series("copies", extract, drawn, nodes, scratch, tuple(ways[size]))
             extract.unlink()
     finally:
@@ -343,7 +412,8 @@ def main() -> None:
     target = ROOT / "artefacts" / "mesures_flotte.csv"
     target.parent.mkdir(exist_ok=True)
     with target.open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.DictWriter(stream, list(rows[0]), restval="")
+        names = list(dict.fromkeys(name for row in rows for name in row))
+        writer = csv.DictWriter(stream, names, restval="")
         writer.writeheader()
         writer.writerows(rows)
 

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any, Final
 
 import geopandas as gpd
+import numpy as np
 import pandas as pd
 import shapely
+from numpy.typing import NDArray
 
-from utils import access, care, network, tables
+from utils import access, care, fleet, network, overpass, tables
 from utils.build.care import SQUARE_COLUMNS
 from utils.build.streets import EXTRACTS
 from utils.catalogue import load_sources
@@ -23,6 +25,7 @@ from utils.network import Mode
 from utils.readers.equipment import read_bpe_points, read_finess
 from utils.readers.osm import OsmExtract, read_osm
 from utils.readers.people import read_carreaux_200m
+from utils.readers.relief import read_elevation
 from utils.readers.territory import read_contours
 
 __all__ = ["TownAccess", "measure"]
@@ -107,6 +110,11 @@ class TownAccess:
                 f" {percent(edge)} des habitants vivent assez près du bord de l’extrait pour qu’un"
                 " service plus proche, au-delà, puisse changer leur temps."
             )
+        if (result.shares["share"].round() < result.shares["share_max"].round()).any():
+            said.append(
+                "Dans le tableau, deux parts disent l’incertitude du bord : ce que donnent les"
+                " soins de l’extrait, et ce que ce serait si d’autres étaient juste au-delà."
+            )
         return [typographic(sentence) for sentence in (*said, *self.notes)]
 
     def shares(self) -> pd.DataFrame:
@@ -140,7 +148,14 @@ class TownAccess:
 
 
 def measure(
-    town: pd.Series, *, osm: Path | None, fetch: Fetch, modes: Sequence[Mode] = ("walk", "bike")
+    town: pd.Series,
+    *,
+    osm: Path | None,
+    fetch: Fetch,
+    modes: Sequence[Mode] = ("walk", "bike"),
+    squares: Path | None = None,
+    relief: Path | None = None,
+    overpass_cache: Path | None = None,
 ) -> TownAccess:
     """Measure the access to care of one town on its streets.
 
@@ -152,23 +167,34 @@ def measure(
         Extract of OpenStreetMap; when not given, that of the catalogue if the town has one.
     fetch : callable
         Source id -> path.
+    squares : Path, optional
+        Insee's 200 m squares, in any of their layouts
+        (:func:`utils.readers.people.read_carreaux_200m`), rather than those of the catalogue.
+    relief : Path, optional
+        Raster of elevations: walking times then count the slope.
+    overpass_cache : Path, optional
+        Where answers are kept: streets, care and homes are asked to Overpass, not read.
 
     Raises
     ------
     NetworkError, LayoutError, SourceError
         No extract, a corrupt one, one that does not cover the town or cuts it, no street,
-        nobody, or no care.
+        nobody, or no care; Overpass does not answer; squares or a relief of elsewhere.
     """
     code, name = str(town["code"]), str(town["name"])
     epsg = local_epsg(code)
     notes: list[str] = []
-    streets = read_osm(osm if osm is not None else _known_extract(code, name, fetch))
-    window = access.window_of(streets, epsg)
     outline = _outline(code, epsg, fetch, notes)
+    if overpass_cache is not None:
+        streets = _from_overpass(town, outline, epsg, overpass_cache)
+        notes.append("Rues, soins et logements demandés au service Overpass d’OpenStreetMap.")
+    else:
+        streets = read_osm(osm if osm is not None else _known_extract(code, name, fetch))
+    window = access.window_of(streets, epsg)
     if outline is not None:
         _check_cover(name, 100 * shapely.intersection(outline, window).area / outline.area)
     facilities = access.choose_facilities(*_care(streets, epsg, fetch, notes), window=window)
-    people = _people(town, streets, epsg, outline, fetch, notes)
+    people = _people(town, streets, epsg, outline, squares, fetch, notes)
     covered = access.coverage(streets, people, epsg=epsg)
     _check_cover(name, covered)
     if covered < 100:
@@ -176,7 +202,10 @@ def measure(
             f"{percent(100 - covered, 1)} des habitants vivent hors de l’extrait : leurs temps ne"
             " sont pas calculés."
         )
-    result = access.town_access(streets, facilities, people, epsg=epsg, modes=modes)
+    elevation = _elevation(relief, streets, name, notes) if relief is not None else None
+    result = access.town_access(
+        streets, facilities, people, epsg=epsg, modes=modes, elevation=elevation
+    )
     if result.unjoined:
         notes.append(
             f"{counted(round(result.unjoined), 'habitant')} à plus de"
@@ -197,6 +226,43 @@ def _known_extract(code: str, name: str, fetch: Fetch) -> Path:
             " de la ville, découpé par exemple d’un extrait régional de Geofabrik.",
         )
     return fetch(EXTRACTS[code])
+
+
+def _from_overpass(
+    town: pd.Series, outline: shapely.Geometry | None, epsg: int, cache: Path
+) -> OsmExtract:
+    """Ask Overpass for the window of a town, as ``--all`` has it, and the homes of the commune."""
+    if outline is None:
+        middle = shapely.Point(network.project([town["lon"]], [town["lat"]], epsg)[0])
+        outline = middle.buffer(fleet.WINDOW_M / 4)
+    west, south, east, north = outline.bounds
+    corners = network.unproject([west, east, east, west], [south, south, north, north], epsg)
+    (west, south), (east, north) = corners.min(axis=0), corners.max(axis=0)
+    box = fleet.window_box(shapely.get_coordinates(outline), epsg)
+    return overpass.download(box, (west, south, east, north), cache)
+
+
+def _elevation(path: Path, streets: OsmExtract, name: str, notes: list[str]) -> NDArray[np.float64]:
+    """Return the elevation of the nodes, if the relief knows nearly all of them."""
+    nodes = streets.nodes
+    heights = read_elevation(path, nodes["lon"].to_numpy(), nodes["lat"].to_numpy())
+    known = 100 * float(np.isfinite(heights).mean())
+    if known < access.SMALLEST_COVERAGE:
+        covered = f"que {percent(known)} des rues autour de {name}" if known else f"pas {name}"
+        raise NetworkError(
+            f"Le relief {path.name} ne couvre {covered}.",
+            hint="Prenez un relief qui couvre tout l’extrait, sans trou (valeurs absentes).",
+        )
+    notes.append(
+        f"Pente comptée à pied, non à vélo : relief {path.name}, de"
+        f" {number(np.nanmin(heights))} à {number(np.nanmax(heights))} m."
+    )
+    if known < 100:
+        notes.append(
+            f"{percent(100 - known, 1)} des carrefours sont sans altitude : leurs rues sont"
+            " comptées comme plates."
+        )
+    return heights
 
 
 def _check_cover(name: str, covered: float) -> None:
@@ -256,6 +322,7 @@ def _people(
     streets: OsmExtract,
     epsg: int,
     outline: shapely.Geometry | None,
+    given: Path | None,
     fetch: Fetch,
     notes: list[str],
 ) -> pd.DataFrame:
@@ -263,15 +330,27 @@ def _people(
     code, name = str(town["code"]), str(town["name"])
     squares = pd.DataFrame()
     try:
-        path = fetch("carreaux_200m")
+        path = given if given is not None else fetch("carreaux_200m")
     except SourceError as error:
         notes.append(f"Sans carreaux de 200 m : {error.message}")
     else:
-        squares = read_carreaux_200m(path, columns=SQUARE_COLUMNS, commune=code)
+        squares = read_carreaux_200m(path, columns=(*SQUARE_COLUMNS, "epsg"), commune=code)
+    if given is not None and squares.empty:
+        raise NetworkError(
+            f"Aucun carreau de {given.name} ne touche {name} ({code}).",
+            hint="Ces fichiers de l’Insee couvrent l’un la métropole et la Corse, un autre la"
+            " Martinique, un autre La Réunion.",
+        )
     if len(squares):
         ages = care.age_counts(squares)
         squares = squares.drop(columns=list(care.INSEE_AGES)).join(ages)
-        people = access.people_from_squares(squares, streets.buildings, epsg=epsg, outline=outline)
+        people = access.people_from_squares(
+            squares,
+            streets.buildings,
+            epsg=epsg,
+            outline=outline,
+            squares_epsg=int(squares["epsg"].iloc[0]),
+        )
         away = people.loc[~people["in_home"], "persons"].sum() / people["persons"].sum()
         if away > 0:
             notes.append(

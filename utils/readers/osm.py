@@ -9,10 +9,10 @@ point: a bicycle is never pushed against a one-way street.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 import numpy as np
 import osmium
@@ -23,7 +23,19 @@ from osmium.filter import KeyFilter
 
 from utils.errors import LayoutError
 
-__all__ = ["Box", "OsmExtract", "access_rules", "read_osm", "read_osm_pieces"]
+__all__ = [
+    "Box",
+    "OsmExtract",
+    "access_rules",
+    "barriers",
+    "home_frame",
+    "home_of",
+    "place_frame",
+    "places_of",
+    "read_osm",
+    "read_osm_pieces",
+    "street_frame",
+]
 
 #: Tags of a node or a way, the way that OpenStreetMap gives them.
 Tags = Mapping[str, str]
@@ -206,7 +218,7 @@ def _directions(tags: Tags) -> tuple[bool, bool]:
     return True, said in _NO or tags.get("junction") not in {"roundabout", "circular"}
 
 
-def _barriers(tags: Tags) -> tuple[bool, bool]:
+def barriers(tags: Tags) -> tuple[bool, bool]:
     """Tell whether a node stops who walks, and who cycles."""
     wall = tags.get("barrier") in _WALLS
     foot = _first(tags, "foot", "access")
@@ -259,19 +271,22 @@ class _Gatherer:
     def node(self, node: osmium.osm.Node) -> None:
         if not self.holds(node.lon, node.lat):
             return
+        if not any(key in node.tags for key in ("barrier", *_PLACE_KEYS)):
+            return
         tags = dict(node.tags)
         if "barrier" in tags:
-            stops = _barriers(tags)
+            stops = barriers(tags)
             if any(stops):
                 self.barriers[node.id] = stops
-        for place in _places(f"node/{node.id}", tags):
+        for place in places_of(f"node/{node.id}", tags):
             self.places.append(place)
             self.points.append((node.lon, node.lat))
 
     def way(self, way: osmium.osm.Way) -> None:
-        if "highway" not in way.tags or not self._near(way):
+        # Some are looked up, as in a mapping: quicker than to make a dictionary of all.
+        tags = cast("Tags", way.tags)
+        if "highway" not in tags or not self._near(way):
             return
-        tags = dict(way.tags)
         rules = access_rules(tags)
         if not any(rules):
             return
@@ -280,9 +295,10 @@ class _Gatherer:
         )
         self.sizes.append(len(way.nodes))
         for node in way.nodes:
+            place = node.location  # the properties of the node would look it up each time
             self.refs.append(node.ref)
-            self.x.append(node.x)
-            self.y.append(node.y)
+            self.x.append(place.x)
+            self.y.append(place.y)
 
     def _near(self, way: osmium.osm.Way) -> bool:
         """Tell whether an end of a way, or its middle, is in the window."""
@@ -294,24 +310,23 @@ class _Gatherer:
 
     def area(self, area: osmium.osm.Area, *, homes: bool) -> None:
         tags = dict(area.tags)
-        is_home = homes and "building" in tags and _may_be_home(tags)
+        home = home_of(tags) if homes else None
         is_place = any(key in tags for key in _PLACE_KEYS)
-        if not (is_home or is_place) or not area.num_rings()[0]:  # or not a closed outline
+        if not (home or is_place) or not area.num_rings()[0]:  # or not a closed outline
             return
         corner = next(iter(next(iter(area.outer_rings()))))
         if not self.holds(corner.x / 1e7, corner.y / 1e7):
             return
         osm = f"{'way' if area.from_way() else 'relation'}/{area.orig_id()}"
-        for place in _places(osm, tags) if is_place else ():
+        for place in places_of(osm, tags) if is_place else ():
             self.places.append(place)
             self.points.append(self._wkb.create_multipolygon(area))
-        if is_home:
-            kind = tags["building"]
-            self.homes.append((osm, kind in _HOMES, _storeys(kind, tags.get("building:levels"))))
+        if home:
+            self.homes.append((osm, *home))
             self.outlines.append(self._wkb.create_multipolygon(area))
 
 
-def _places(osm: str, tags: Tags) -> Iterable[tuple[str, ...]]:
+def places_of(osm: str, tags: Tags) -> Iterable[tuple[str, ...]]:
     """Yield what stands there: a pharmacy tagged ``amenity`` and ``healthcare`` is one."""
     kinds = {
         _KIND_OF[tags[key]] for key in ("amenity", "healthcare") if tags.get(key, "") in _KIND_OF
@@ -327,12 +342,17 @@ def _places(osm: str, tags: Tags) -> Iterable[tuple[str, ...]]:
         yield (osm, kind, *details)
 
 
-def _may_be_home(tags: Tags) -> bool:
-    kind = tags["building"]
-    if kind in _HOMES:
-        return True
+def home_of(tags: Tags) -> tuple[bool, float] | None:
+    """Tell whether a building says that it is a home, and its storeys; ``None`` for no home.
+
+    A building without a type may be one, if it is not too small.
+    """
+    kind = tags.get("building", "")
+    said = kind in _HOMES
     # wall=no: a light roof of the French cadastre.
-    return kind == "yes" and "wall" not in tags and not any(key in tags for key in _OTHER_USES)
+    if not said and (kind != "yes" or "wall" in tags or any(key in tags for key in _OTHER_USES)):
+        return None
+    return said, _storeys(kind, tags.get("building:levels"))
 
 
 def _storeys(kind: str, said: str | None) -> float:
@@ -435,10 +455,10 @@ def _extract(found: _Gatherer, box: Box | None) -> OsmExtract:
     nodes, segments, cut = _network(found)
     return OsmExtract(
         nodes=nodes,
-        streets=_streets(found),
+        streets=street_frame(found.streets),
         segments=segments,
-        places=_place_frame(found),
-        buildings=_home_frame(found),
+        places=place_frame(found.places, found.points),
+        buildings=home_frame(found.homes, found.outlines),
         box=_common(box or _extent(nodes), found.within),
         cut=cut,
     )
@@ -467,9 +487,10 @@ def _extent(nodes: pd.DataFrame) -> Box:
     return float(lon.min()), float(lat.min()), float(lon.max()), float(lat.max())
 
 
-def _streets(found: _Gatherer) -> pd.DataFrame:
+def street_frame(streets: Sequence[tuple[int, str, str, str, bool, str, str]]) -> pd.DataFrame:
+    """Return the frame of streets, from its lines."""
     columns = ["way", "highway", "surface", "tracktype", "walk", "bike_forward", "bike_backward"]
-    frame = pd.DataFrame(found.streets, columns=columns)
+    frame = pd.DataFrame(streets, columns=columns)
     texts = [name for name in columns if name not in {"way", "walk"}]
     return frame.astype({"way": "int64", "walk": "bool", **dict.fromkeys(texts, "str")})
 
@@ -501,20 +522,26 @@ def _network(found: _Gatherer) -> tuple[pd.DataFrame, pd.DataFrame, int]:
     return nodes, segments, int(inside.sum() - kept.sum())
 
 
-def _place_frame(found: _Gatherer) -> pd.DataFrame:
+def place_frame(
+    places: Sequence[tuple[str, ...]], points: Sequence[tuple[float, float] | str | bytes]
+) -> pd.DataFrame:
+    """Return the frame of places of :func:`places_of`: of each, its point or its outline (WKB)."""
     columns = ["osm", "kind", "name", "brand", "brand_wikidata", "shop", "speciality"]
-    frame = pd.DataFrame(found.places, columns=columns).astype("str")
+    frame = pd.DataFrame(places, columns=columns).astype("str")
     centers = [
         point if isinstance(point, tuple) else shapely.from_wkb(point).centroid.coords[0]
-        for point in found.points
+        for point in points
     ]
     frame[["lon", "lat"]] = np.asarray(centers, dtype=float).reshape(-1, 2)
     return frame.sort_values(["kind", "osm"], ignore_index=True)
 
 
-def _home_frame(found: _Gatherer) -> pd.DataFrame:
-    outlines = shapely.from_wkb(np.asarray(found.outlines, dtype=object))
-    osm, said, storeys = zip(*found.homes, strict=True) if found.homes else ((), (), ())
+def home_frame(
+    homes: Sequence[tuple[str, bool, float]], wkb: Sequence[str | bytes]
+) -> pd.DataFrame:
+    """Return the frame of homes: of each, its name, what :func:`home_of` says, its outline."""
+    outlines = shapely.from_wkb(np.asarray(wkb, dtype=object))
+    osm, said, storeys = zip(*homes, strict=True) if homes else ((), (), ())
     centers = shapely.get_coordinates(shapely.centroid(outlines)).reshape(-1, 2)
     footprint = shapely.area(outlines) * _square_degree_m2(centers[:, 1])
     frame = pd.DataFrame(
@@ -527,8 +554,8 @@ def _home_frame(found: _Gatherer) -> pd.DataFrame:
         }
     )
     large = np.asarray(said, dtype=bool) | (footprint >= _SMALLEST_HOME_M2)
-    homes: pd.DataFrame = frame[large]
-    return homes.sort_values("osm", ignore_index=True)
+    kept: pd.DataFrame = frame[large]
+    return kept.sort_values("osm", ignore_index=True)
 
 
 def _square_degree_m2(lat: NDArray[np.float64]) -> NDArray[np.float64]:

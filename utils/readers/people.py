@@ -256,9 +256,19 @@ def read_carreaux_200m(
     -------
     DataFrame
         ``idcar``, ``codes`` (communes touched, five characters each), ``x``, ``y``
-        (south-west corner, metres, EPSG:3035), ``imputed`` (bool), ``persons``,
+        (south-west corner, metres of ``epsg``), ``imputed`` (bool), ``persons``,
         ``households``, ``poor_households`` and ten age groups (float32, persons).
+
+    Raises
+    ------
+    LayoutError
+        The file is absent or not readable, or a column is missing.
     """
+    if not path.is_file():
+        raise LayoutError(
+            f"Le fichier de carreaux {path} n’existe pas.",
+            hint="Donnez les carreaux de 200 m de l’Insee (Filosofi) : Parquet, gpkg, csv ou zip.",
+        )
     default = [*_SQUARES]
     default[2:2] = ["x", "y"]
     wanted = list(columns) if columns is not None else default
@@ -310,7 +320,8 @@ def _squares_table(path: Path, wanted: Sequence[str]) -> pyarrow.Table:
         with legible(path.name, "du Parquet lisible"):
             table = pq.read_table(path, columns=names)
     elif suffix == ".gpkg":
-        plain = gpd.read_file(path, columns=names, ignore_geometry=True)
+        with legible(path.name, "un GeoPackage lisible"):
+            plain = gpd.read_file(path, columns=names, ignore_geometry=True)
         table = pyarrow.Table.from_pandas(plain, preserve_index=False)
     else:
         table = _csv_table(content, names, label=path.name)

@@ -516,8 +516,9 @@ def on_streets(town: pd.Series) -> str:
         return typographic(f"Les rues {of_town(town['name'])} sont dans ce livre : les voici.")
     return typographic(
         f"Ce livre n’a pas d’extrait OpenStreetMap {of_town(town['name'])}. Avec un extrait, la"
-        f" commande `pvd access {town['code']} --osm extrait.osm.pbf` fait les mêmes calculs en une"
-        " seconde. Voici ce qu’ils donnent là où il y en a un."
+        f" commande `pvd access {town['code']} --osm extrait.osm.pbf` fait les mêmes calculs en"
+        " une seconde ; sans extrait, `--overpass` demande les rues au service d’OpenStreetMap."
+        " Voici ce qu’ils donnent là où il y en a un."
     )
 
 
