@@ -65,7 +65,8 @@ INDEX = f"""---
 title: "Petit livre"
 ---
 
-Voir @fig-a, @tbl-b, @sec-suite, [la suite](chapters/deux.qmd#sec-suite) et @fig-carnet.
+Voir @fig-a, @tbl-b, @sec-suite, [la suite](chapters/deux.qmd#sec-suite),
+[une ville](chapters/deux.html?ville=46127#sec-suite) et @fig-carnet.
 Deux et deux font `{{python}} 2 + 2`.
 
 ```{{python}}

@@ -136,8 +136,13 @@ def test_an_installation_that_fails_says_why(
 
 
 def test_the_command_asked_for_comes_first(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("PVD_QUARTO", str(tmp_path / "quarto"))
-    assert find_quarto() == str(tmp_path / "quarto")
+    command = tmp_path / "quarto"
+    monkeypatch.setenv("PVD_QUARTO", str(command))
+    with pytest.raises(BookError, match="pas une commande"):
+        find_quarto()
+    command.write_text("#!/bin/sh\n", encoding="utf-8")
+    command.chmod(0o755)
+    assert find_quarto() == str(command)
     monkeypatch.setenv("PVD_QUARTO", "non")
     assert find_quarto() is None
 

@@ -53,6 +53,7 @@ def test_references_are_numbered_links(site: Path) -> None:
     assert links["#tbl-b"] == "tableau 1"
     assert links["notebooks/03_carnet.html#fig-carnet"] == "figure 3.1"
     assert "chapters/deux.html#sec-suite" in links
+    assert links["chapters/deux.html?ville=46127#sec-suite"] == "une ville"
     assert _page(site, "notebooks/03_carnet.html").main.p.a["href"] == "#fig-carnet"
 
 

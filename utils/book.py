@@ -94,10 +94,23 @@ def find_quarto() -> str | None:
     """Return the path of ``quarto``: ``PVD_QUARTO``, the PATH, or the virtual environment.
 
     ``PVD_QUARTO=non`` asks for the preview.
+
+    Raises
+    ------
+    BookError
+        ``PVD_QUARTO`` is not a command.
     """
     asked = os.environ.get("PVD_QUARTO", "").strip()
+    if asked == "non":
+        return None
     if asked:
-        return None if asked == "non" else asked
+        found = shutil.which(asked)
+        if found is None:
+            raise BookError(
+                f"PVD_QUARTO désigne « {asked} », qui n’est pas une commande.",
+                hint="Donnez le chemin de quarto, ou « non » pour un aperçu.",
+            )
+        return found
     return shutil.which("quarto") or shutil.which("quarto", path=str(Path(sys.executable).parent))
 
 

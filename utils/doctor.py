@@ -15,7 +15,7 @@ from typing import Final
 from utils import tables
 from utils.book import find_quarto
 from utils.catalogue import load_sources
-from utils.errors import TableError
+from utils.errors import BookError, TableError
 from utils.formats import counted, join_words, typographic
 from utils.sitecheck import find_browser
 from utils.sources import is_offline
@@ -82,7 +82,10 @@ def _packages(root: Path) -> Finding:
 
 
 def _quarto() -> Finding:
-    quarto = find_quarto()
+    try:
+        quarto = find_quarto()
+    except BookError as error:
+        return Finding("quarto", False, str(error))
     if quarto is None:
         return Finding(
             "quarto", False, "Quarto manque : avec lui, le vrai livre ; sans lui, un aperçu."

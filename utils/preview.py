@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 from typing import Any, Final
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 import nbformat
 import pypandoc
@@ -493,7 +493,7 @@ def _resolve(
     root: Path, site: Path, page: _Page, pages: Sequence[_Page], labels: Mapping[str, _Page]
 ) -> None:
     """Point the references, the links and the images of a page to the files of the site."""
-    targets = {other.source: other.target for other in pages}
+    targets = {name: other.target for other in pages for name in (other.source, other.target)}
     for node in list(_walk(page.blocks)):  # as they were written: what is made here is right
         if node["t"] == "Cite":
             _refer(node, page, labels)
@@ -531,16 +531,19 @@ def _refer(node: Node, page: _Page, labels: Mapping[str, _Page]) -> None:
 def _link(
     root: Path, site: Path, page: _Page, targets: Mapping[PurePosixPath, PurePosixPath], href: str
 ) -> str:
-    """Return where a link goes in the site; a file that is no page is copied there."""
+    """Return where a link goes in the site; a file that is no page is copied there.
+
+    A page is named by its source, or by what it becomes where the address has a query.
+    """
     parts = urlsplit(href)
     if parts.scheme or parts.netloc or not parts.path:
         return href
     source = _source(page, unquote(parts.path))
-    anchor = f"#{parts.fragment}" if parts.fragment else ""
+    more = urlunsplit(parts._replace(path=""))
     if source in targets:
-        return f"{page.address(targets[source])}{anchor}"
+        return f"{page.address(targets[source])}{more}"
     _copied(root, site, page, source, href)
-    return f"{page.address(source)}{anchor}"
+    return f"{page.address(source)}{more}"
 
 
 def _picture(root: Path, site: Path, page: _Page, node: Node) -> None:
