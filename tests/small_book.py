@@ -81,6 +81,19 @@ publish("a")
 
 ```{{python}}
 #| echo: false
+long = "x" * 300
+f"{{long}}"
+```
+
+```{{python}}
+#| echo: false
+from IPython.display import HTML
+wide = "<td>une case</td>" * 60
+HTML(f"<table><tr>{{wide}}</tr></table><script>window.table = '<table class=\\"a\\">';</script>")
+```
+
+```{{python}}
+#| echo: false
 Markdown('''::: {{#tbl-b}}
 
 | ville | habitants |

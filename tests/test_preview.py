@@ -80,6 +80,14 @@ def test_cells_show_what_they_are_asked_to(site: Path) -> None:
     assert _words(second.select_one(".callout-note").get_text()) == "Note À noter."
 
 
+def test_what_is_wide_is_reached_by_the_keyboard(site: Path) -> None:
+    page = _page(site, "index.html")
+    tables = page.select("table")
+    assert len(tables) == 2
+    assert all(table.find_parent(class_="tableau")["tabindex"] == "0" for table in tables)
+    assert page.main.script.get_text() == "window.table = '<table class=\"a\">';"
+
+
 def test_pages_follow_each_other(site: Path) -> None:
     middle = _page(site, "chapters/deux.html")
     assert [a["href"] for a in middle.select(".suite a")] == [

@@ -489,6 +489,13 @@ def _make_callout(node: Node) -> None:
         blocks.insert(0, {"t": "Para", "c": [strong]})
 
 
+def _let_scroll(node: Node) -> None:
+    """Put a table in a zone that scrolls by itself, and that the keyboard reaches."""
+    if node["t"] == "Table" or (node["t"] == "RawBlock" and "</table>" in node["c"][1]):
+        inside = {"t": node["t"], "c": node["c"]}
+        node["t"], node["c"] = "Div", [["", ["tableau"], [["tabindex", "0"]]], [inside]]
+
+
 def _resolve(
     root: Path, site: Path, page: _Page, pages: Sequence[_Page], labels: Mapping[str, _Page]
 ) -> None:
@@ -601,7 +608,7 @@ figure { margin: 1.5rem 0; }
 figure p { margin: .3rem 0; font-size: .85rem; }
 figcaption { font-size: .95rem; }
 img, svg { max-width: 100%; height: auto; }
-pre { overflow-x: auto; padding: .6rem; background: var(--code); }
+pre { white-space: pre-wrap; overflow-wrap: anywhere; padding: .6rem; background: var(--code); }
 summary { cursor: pointer; }
 .preuve { font-size: .85rem; overflow-wrap: anywhere; }
 .tableau { overflow-x: auto; max-width: 100%; }
@@ -621,12 +628,11 @@ footer { max-width: 72rem; margin: 0 auto; padding: 1rem; border-top: 1px solid 
 
 def _document(page: _Page, pages: Sequence[_Page], config: Mapping[str, Any], footer: str) -> str:
     """Return the whole HTML of a page."""
+    for node in list(_walk(page.blocks)):
+        _let_scroll(node)
     tree = {"pandoc-api-version": _api_version(), "meta": {}, "blocks": page.blocks}
     body = _pandoc(
         json.dumps(tree), "-f", "json", "-t", "html5", "--mathml", "--wrap=none", where=page.source
-    )
-    body = body.replace("<table", '<div class="tableau"><table').replace(
-        "</table>", "</table></div>"
     )
     book = html.escape(str(config["book"]["title"]))
     title = html.escape(page.title)
