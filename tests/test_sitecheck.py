@@ -200,6 +200,24 @@ def test_pages_are_weighed_as_a_server_sends_them(make: Make, tmp_path: Path) ->
     assert "gros.js (60" in fault
 
 
+@pytest.mark.browser
+@needs_browser
+def test_what_is_asked_when_it_is_seen_is_no_part_of_the_opening(
+    make: Make, tmp_path: Path
+) -> None:
+    body = """<p id="haut">Haut</p><div style="height: 3000px"></div><p id="bas">Bas</p><script>
+    new IntersectionObserver(([seen], watch) => {
+      if (seen.isIntersecting) { watch.disconnect(); fetch("tard.svg"); }
+    }).observe(document.getElementById("bas"));</script>"""
+    site = make(body)
+    (site / "tard.svg").write_text(SVG)
+    seen = check_in_browser(site, tmp_path, widths=(375,))
+    assert seen.faults == []
+    (weight,) = (one for one in seen.weights if one.page == "index.html")
+    assert set(weight.files) - weight.opening == {"tard.svg"}
+    assert weight.opening_size < weight.size
+
+
 def test_without_a_browser_the_error_says_what_to_install(
     make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -35,7 +35,7 @@ def test_texts_are_compressed_and_images_are_not(tmp_path: Path) -> None:
     ("page", "budget"),
     [
         ("index.html", COMMON),
-        ("chapters/tableau_de_bord.html?ville=54397", COMMON),
+        ("chapters/tableau_de_bord.html?ville=54397", BUDGETS["chapters/tableau_de_bord"]),
         ("notebooks/01_commerces.html", BUDGETS["notebooks/"]),
     ],
 )
@@ -61,10 +61,24 @@ def test_a_page_over_its_budget_names_its_heaviest_files() -> None:
     ).replace(" ;", "\u202f;")
 
 
+def test_an_opening_has_its_own_budget() -> None:
+    page = "chapters/tableau_de_bord.html?ville=54397"
+    files = {"a.html": 300_000, "b.js": 200_000, "c.svg": 100_000}
+    assert Weight(page, files, frozenset({"a.html", "c.svg"})).faults() == []
+    (fault,) = Weight(page, files, frozenset({"a.html", "b.js"})).faults()
+    assert "son ouverture pèse 500" in fault
+    assert "c.svg" not in fault
+    assert len(Weight(page, {"a.html": 800_000}, frozenset({"a.html"})).faults()) == 2
+
+
 def test_the_report_and_the_table_tell_every_page() -> None:
-    weights = [Weight("a.html", {"a.html": 1_500, "b.js": 2_000}), Weight("b.html", {})]
+    weights = [
+        Weight("a.html", {"a.html": 1_500, "b.js": 2_000}, frozenset({"a.html"})),
+        Weight("b.html", {}),
+    ]
     assert report(weights)["a.html"] == {
         "bytes": 3_500,
+        "opening_bytes": 1_500,
         "budget": COMMON.kilobytes * KILOBYTE,
         "files": {"b.js": 2_000, "a.html": 1_500},
     }

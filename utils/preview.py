@@ -612,6 +612,9 @@ pre { white-space: pre-wrap; overflow-wrap: anywhere; padding: .6rem; background
 summary { cursor: pointer; }
 .preuve { font-size: .85rem; overflow-wrap: anywhere; }
 .tableau { overflow-x: auto; max-width: 100%; }
+/* An interactive table stays on white paper, as figures do. */
+.dt-container { color-scheme: light; background: #fff; }
+.dt-container * { color: #1f2328 !important; }
 table { border-collapse: collapse; }
 th, td { padding: .2rem .6rem; border-bottom: 1px solid var(--trait); text-align: left;
   vertical-align: top; }

@@ -15,8 +15,9 @@ import queue
 import re
 import shutil
 import threading
+import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -37,6 +38,10 @@ if TYPE_CHECKING:  # playwright takes long to load
 
 __all__ = ["WIDTHS", "Seen", "check_in_browser", "check_site", "find_browser", "pages_of", "run"]
 
+#: A page that asks for nothing during so long has all that it wants, seconds.
+QUIET_S: Final = 0.5
+#: Time that it has for that, seconds.
+PATIENCE_S: Final = 30
 #: Widths at which the pages are looked at, CSS pixels: a desktop and a phone.
 WIDTHS: Final = (1280, 375)
 
@@ -319,6 +324,7 @@ _BROKEN_IMAGES: Final = """async () => {
   for (let y = 0; y < document.body.scrollHeight; y += innerHeight) {
     scrollTo(0, y);
     await new Promise(requestAnimationFrame);
+    await new Promise(requestAnimationFrame);  // what waits to be seen is told after the first
   }
   scrollTo(0, 0);
   await Promise.all(images.map((i) => i.decode().catch(() => null)));
@@ -442,7 +448,8 @@ def check_in_browser(folder: Path, artefacts: Path, *, widths: Sequence[int] = W
         look = looks[name, width]
         seen.faults.extend(_told(Path(f"{name} à {width} px"), look.faults))
         if width == widths[0]:
-            weight = weights.Weight(name, _sizes(folder, look.files))
+            files = _sizes(folder, look.files)
+            weight = weights.Weight(name, files, frozenset(files) & look.opening)
             seen.weights.append(weight)
             seen.faults.extend(weight.faults())
     return seen
@@ -491,15 +498,20 @@ def _browser() -> Iterator[Browser]:
 
 @dataclass(frozen=True, slots=True)
 class _Look:
-    """One page at one width: its faults, and the files that it loaded of the site."""
+    """One page at one width: its faults, the files that it loaded of the site, and when.
+
+    ``opening`` holds those that it loaded before anything moved, ``files`` all of them.
+    """
 
     faults: list[str]
     files: set[str]
+    opening: set[str]
 
 
 def _look(browser: Browser, address: str, name: str, width: int, shot: Path) -> _Look:
     faults: list[str] = []
     files: set[str] = set()
+    awaited: set[Request] = set()
 
     def keep_local(route: Route) -> None:
         if route.request.url.startswith((address, "data:", "blob:")):
@@ -509,6 +521,7 @@ def _look(browser: Browser, address: str, name: str, width: int, shot: Path) -> 
             route.abort()
 
     def on_failure(request: Request) -> None:
+        awaited.discard(request)
         if request.url.startswith(address):
             faults.append(f"fichier non reçu, {_short(request.url)}")
 
@@ -525,15 +538,20 @@ def _look(browser: Browser, address: str, name: str, width: int, shot: Path) -> 
     with browser.new_context(viewport={"width": width, "height": 900}, locale="fr-FR") as context:
         page = context.new_page()
         page.route("**/*", keep_local)
+        # playwright marks the functions that it is given: a method of a set cannot be marked
+        page.on("request", lambda request: awaited.add(request))
+        page.on("requestfinished", lambda request: awaited.discard(request))
         page.on("requestfailed", on_failure)
         page.on("response", on_answer)
         page.on("console", on_console)
         page.on("pageerror", lambda error: faults.append(f"erreur de script, {error}"))
-        page.goto(f"{address}/{name}", wait_until="load")
+        page.goto(f"{address}/{name}", wait_until="networkidle")
+        opening = set(files)
         faults += [f"image non montrée, {_short(src)}" for src in page.evaluate(_BROKEN_IMAGES)]
         if wide := page.evaluate(_TOO_WIDE):
             faults.append(f"plus large que l’écran, {', '.join(wide)}")
-        page.wait_for_load_state("networkidle")
+        if not _quiet(page, awaited):
+            faults.append(f"des fichiers se font encore attendre après {PATIENCE_S} s")
         page.screenshot(path=str(shot), full_page=True, type="jpeg", quality=QUALITY)
         loaded = set(files)
         # What a reader unfolds may ask elsewhere, by her own act: the tiles of a map.
@@ -550,7 +568,19 @@ def _look(browser: Browser, address: str, name: str, width: int, shot: Path) -> 
         page.emulate_media(color_scheme="dark")
         page.wait_for_function(_DARKENED)
         faults += _accessibility(page, "sombre", COLOURS)
-    return _Look([fault.replace(f"{address}/", "") for fault in faults], loaded)
+    return _Look([fault.replace(f"{address}/", "") for fault in faults], loaded, opening)
+
+
+def _quiet(page: Page, awaited: Collection[Request]) -> bool:
+    """Wait until a page has asked for nothing for a while; tell whether that time came."""
+    since = begun = time.monotonic()
+    while (now := time.monotonic()) - since < QUIET_S:
+        if now - begun > PATIENCE_S:
+            return False
+        page.wait_for_timeout(50)  # the events come meanwhile
+        if awaited:
+            since = time.monotonic()
+    return True
 
 
 def run(folder: Path, artefacts: Path) -> int:
