@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from utils import tables
+from utils.formats import typographic
 from utils.stories import (
     care,
     catalogue_pages,
@@ -112,6 +113,18 @@ def test_the_comparables_are_listed_with_their_reasons(town: pd.Series) -> None:
         town["code"],
         *comparison.comparables(town),
     }
+
+
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [
+        ("54397", "plutôt proches : 64 % des PVD en ont de plus éloignées."),
+        ("46127", "à distance ordinaire : 45 % des PVD en ont de plus éloignées."),
+        ("30133", "plutôt éloignées : 97 % des PVD en ont de plus proches."),
+    ],
+)
+def test_it_is_said_how_near_the_comparables_are(code: str, told: str) -> None:
+    assert typographic(f"a vingt comparables {told}") in comparison.atypical(tables.load_town(code))
 
 
 def test_an_atypical_town_is_said_so() -> None:

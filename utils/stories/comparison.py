@@ -49,6 +49,8 @@ SOURCES: Final = (
 
 GROUP: Final = "villes comparables"
 
+#: Between these ranks of isolation among the PVD, %, the comparables are at an ordinary distance.
+ORDINARY: Final = (40.0, 60.0)
 #: A town is said atypical above this rank of isolation among the PVD, %.
 ATYPICAL: Final = 90.0
 
@@ -236,9 +238,18 @@ def atypical(town: pd.Series) -> str:
     rank = float(peers.isolation(found)[town["code"]])
     known = _structure().loc[town["code"]].notna()
     missing = [v.label.lower() for v in peers.VARIABLES if not known[v.id]]
+    low, high = ORDINARY
+    distance = (
+        "plutôt proches"
+        if rank < low
+        else "plutôt éloignées"
+        if rank > high
+        else "à distance ordinaire"
+    )
+    others = "proches" if rank > high else "éloignées"
     text = (
-        f"Les vingt comparables {of_town(town['name'])} sont plus éloignées que celles de"
-        f" {percent(rank)} des PVD."
+        f"{town['name']} a vingt comparables {distance} :"
+        f" {percent(rank if rank > high else 100 - rank)} des PVD en ont de plus {others}."
     )
     if rank >= ATYPICAL:
         text += (
