@@ -6,34 +6,22 @@ import json
 import sys
 import tempfile
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from utils import (
-    __version__,
-    book,
-    build,
-    changes,
-    dashboard,
-    datapackage,
-    doctor,
-    fleet,
-    links,
-    portrait_export,
-    prose,
-    sitecheck,
-    sources,
-    tables,
-    verify,
-)
-from utils.build import one_town
-from utils.catalogue import load_sources
+from utils import __version__
 from utils.errors import BookError, FleetError, NetworkError, PvdError
 from utils.formats import counted
+
+if TYPE_CHECKING:
+    from utils.build import one_town
+
+# Each command imports the modules that it needs: to say the version, or that a town is not known,
+# nothing must wait for the libraries of maps and notebooks.
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -62,6 +50,8 @@ def data(
     ] = None,
 ) -> None:
     """Reconstruire les tables embarquées à partir des sources."""
+    from utils import build, changes, tables
+
     with tempfile.TemporaryDirectory(prefix="pvd-avant-") as before:
         reference = changes.keep_committed(tables.TABLES, Path(before)) if diff else ""
         report = build.build_tables(
@@ -85,6 +75,8 @@ def data(
 @app.command("sources")
 def list_sources() -> None:
     """Lister les sources, leur millésime et leur licence."""
+    from utils.catalogue import load_sources
+
     table = Table("Identifiant", "Titre", "Producteur", "Millésime", "Licence")
     for name, source in load_sources().items():
         table.add_row(name, source.title, source.producer, str(source.vintage), source.licence)
@@ -94,12 +86,16 @@ def list_sources() -> None:
 @app.command("fetch")
 def fetch(source: Annotated[str, typer.Argument(help="Identifiant de data/sources.yml.")]) -> None:
     """Obtenir le fichier d’une source : cache, miroir, puis producteur."""
+    from utils import sources
+
     out.print(str(sources.fetch(source)), soft_wrap=True, markup=False, highlight=False)
 
 
 @app.command("town")
 def town(query: Annotated[str, typer.Argument(help="Nom ou code Insee.")]) -> None:
     """Trouver une petite ville par son nom ou son code."""
+    from utils import tables
+
     line = tables.load_town(query)
     out.print(f"{line['name']} ({line['code']}), {line['departement_name']}", highlight=False)
 
@@ -119,6 +115,8 @@ def portrait(
     ] = 1,
 ) -> None:
     """Écrire le portrait d’une ville, ou de toutes, en HTML et en PDF."""
+    from utils import portrait_export, tables
+
     if every == (query is not None):
         raise BookError(
             "Il faut une ville, ou --all, mais pas les deux.",
@@ -187,6 +185,8 @@ def access_to_care(
     ] = False,
 ) -> None:
     """Calculer l’accès aux soins, à pied et à vélo, d’une ville ou de toutes celles d’extraits."""
+    from utils import fleet, sources
+
     if every == (query is not None):
         raise FleetError(
             "Dites pour quelles villes : une, ou --all, toutes celles des extraits.",
@@ -227,6 +227,9 @@ def _access_of_one(
     ask: bool,
 ) -> one_town.TownAccess:
     """Measure the access of one town."""
+    from utils import fleet, sources, tables
+    from utils.build import one_town
+
     if len(osm) > 1:
         raise NetworkError(
             "Une ville se calcule sur un seul extrait OpenStreetMap.",
@@ -273,6 +276,8 @@ def build_the_book(
     output: Annotated[Path, typer.Option(help="Dossier du site.")] = ROOT / "_book",
 ) -> None:
     """Construire le livre à partir des tables embarquées."""
+    from utils import book, tables
+
     faults = tables.verify_tables()
     if faults:
         raise BookError(" ".join(faults), hint="Reconstruisez-les avec « pvd data ».")
@@ -289,6 +294,8 @@ def build_the_pdf(
     / "portrait-des-petites-villes.pdf",
 ) -> None:
     """Construire le livre en un PDF (avec Quarto)."""
+    from utils import book
+
     path = book.build_pdf(
         ROOT, output=output, progress=lambda page: err.print(f"Page {page}…", highlight=False)
     )
@@ -309,6 +316,8 @@ def verify_everything(
     ] = True,
 ) -> None:
     """Recalculer, et dire table par table et figure par figure ce qui diffère."""
+    from utils import verify
+
     findings = verify.verify(
         ROOT,
         site,
@@ -326,6 +335,8 @@ def export_package(
     output: Annotated[Path, typer.Option(help="Dossier du paquet.")] = Path("paquet"),
 ) -> None:
     """Écrire le paquet de données ouvertes : CSV, Parquet, GeoJSON, datapackage.json."""
+    from utils import datapackage
+
     report = datapackage.write_package(output)
     out.print(report.sentence(), highlight=False, soft_wrap=True, markup=False)
 
@@ -336,12 +347,16 @@ def check_site(
     artefacts: Annotated[Path, typer.Option(help="Où garder les captures.")] = ROOT / "artefacts",
 ) -> None:
     """Vérifier les pages construites, dans un vrai navigateur."""
+    from utils import sitecheck
+
     raise typer.Exit(sitecheck.run(folder, artefacts))
 
 
 @app.command("check-links")
 def check_links() -> None:
     """Vérifier que les adresses nommées par les sources et le livre répondent."""
+    from utils import links
+
     addresses = links.named_addresses(ROOT)
     dead = links.check_links(addresses)
     for sentence in dead:
@@ -357,6 +372,8 @@ def proofread(
     ] = False,
 ) -> None:
     """Relire la prose du livre : typographie française, puis orthographe."""
+    from utils import prose
+
     if correct:
         for path in prose.correct(ROOT):
             out.print(f"Corrigé : {path.relative_to(ROOT)}", highlight=False)
@@ -372,6 +389,8 @@ def export_dashboard(
     output: Annotated[Path, typer.Option(help="Dossier à écrire.")],
 ) -> None:
     """Écrire les données et les scripts du tableau de bord."""
+    from utils import dashboard
+
     count = dashboard.write_dashboard(output)
     out.print(
         f"Tableau de bord écrit dans {output} : {counted(count, 'ville')}.",
@@ -384,6 +403,8 @@ def export_dashboard(
 @app.command("doctor")
 def diagnose() -> None:
     """Dire ce qui est installé, ce qui manque et ce que cela apporterait."""
+    from utils import doctor
+
     for finding in doctor.diagnose(ROOT):
         mark = "✓" if finding.ok else "✗"
         out.print(f"{mark} {finding.sentence}", highlight=False, soft_wrap=True, markup=False)
