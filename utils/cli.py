@@ -67,7 +67,11 @@ def data(
         report = build.build_tables(
             only=only or (), progress=lambda name: err.print(f"Table {name}…", highlight=False)
         )
-        moved = changes.report(Path(before), tables.TABLES, reference=reference) if diff else ""
+        moved = ""
+        if diff:
+            moved = changes.report(
+                Path(before), tables.TABLES, reference=reference, failed=report.failed
+            )
     if output and diff:
         output.write_text(moved, encoding="utf-8")
     elif diff:
