@@ -29,7 +29,7 @@ ROOMS = [
     ["typology", "programme"],
     ["portrait"],
     ["tables"],
-    ["changes"],
+    ["changes", "reach"],
     ["fleet"],
     ["build"],
     ["style"],

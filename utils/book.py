@@ -28,7 +28,7 @@ from utils.lighten import lighten
 from utils.reproducibility import REPORT, write_site_report
 from utils.sitecheck import check_site, pages_of
 from utils.sources import is_offline
-from utils.stories.catalogue_pages import data_date
+from utils.stories.catalogue_pages import towns_date
 
 __all__ = ["BookReport", "build_book", "build_pdf", "faults_of_log", "find_quarto"]
 
@@ -274,7 +274,7 @@ def _write_variables(root: Path, copy: Path) -> None:
     path = copy / "_variables.yml"
     known: dict[str, Any] = yaml.safe_load(path.read_text("utf-8")) if path.is_file() else {}
     if (root / "data" / "tables").is_dir():
-        known["date-donnees"] = data_date()
+        known["date-liste"] = towns_date()
     path.write_text(yaml.safe_dump(known, allow_unicode=True), encoding="utf-8")
 
 

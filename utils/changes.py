@@ -236,12 +236,11 @@ def report(
     if failed:
         parts.append(_failed_part(failed, len(new)))
     if not names and not gone and not fresh:
-        same = "Rien n’a bougé : chaque table est identique à l’octet."
-        if failed:
-            same = (
-                "Les tables refaites sont identiques à l’octet." if len(failed) < len(new) else ""
-            )
-        return typographic("\n".join([*parts, f"{same}\n"] if same else parts))
+        if not failed:
+            parts.append("Rien n’a bougé : chaque table est identique à l’octet.\n")
+        elif len(failed) < len(new):
+            parts.append("Les tables refaites sont identiques à l’octet.\n")
+        return typographic("\n".join(parts))
     counts = [f"{counted(len(names), 'table modifiée', 'tables modifiées')} sur {len(new)}"]
     counts += [f"nouvelles : {join_words(fresh)}"] if fresh else []
     counts += [f"disparues : {join_words(gone)}"] if gone else []

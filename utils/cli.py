@@ -25,6 +25,7 @@ from utils import (
     links,
     portrait_export,
     prose,
+    reach,
     sitecheck,
     sources,
     tables,
@@ -88,11 +89,13 @@ def data(
 
 @app.command("sources")
 def list_sources() -> None:
-    """Lister les sources, leur millésime et leur licence."""
-    table = Table("Identifiant", "Titre", "Producteur", "Millésime", "Licence")
+    """Lister les sources : millésime, licence, où se trouve leur fichier."""
+    table = Table("Identifiant", "Titre", "Producteur", "Millésime", "Licence", "Fichier")
     for name, source in load_sources().items():
-        table.add_row(name, source.title, source.producer, str(source.vintage), source.licence)
+        told = (source.title, source.producer, source.vintage, source.licence)
+        table.add_row(name, *told, reach.origin(source))
     out.print(table)
+    out.print(" ".join(reach.measure().sentences()), highlight=False, soft_wrap=True)
 
 
 @app.command("fetch")
@@ -347,6 +350,10 @@ def check_site(
 def check_links() -> None:
     """Vérifier que les adresses nommées par les sources et le livre répondent."""
     addresses = links.named_addresses(ROOT)
+    if silent := links.without_address():
+        err.print(
+            f"{counted(len(silent), 'source')} sans adresse : {', '.join(silent)}.", highlight=False
+        )
     dead = links.check_links(addresses)
     for sentence in dead:
         err.print(sentence, style="red", markup=False, highlight=False, soft_wrap=True)

@@ -13,7 +13,7 @@ from utils.catalogue import THEMES, Source, load_indicators_catalogue, load_sour
 from utils.formats import join_words, number, typographic
 from utils.publish import MarkdownBlock, figures_dir
 from utils.stories import towns
-from utils.stories.catalogue_pages import data_date
+from utils.stories.catalogue_pages import towns_date
 from utils.style import render
 
 __all__ = ["datasets", "declaration", "picture"]
@@ -55,7 +55,7 @@ def declaration() -> MarkdownBlock:
         " publiques. Chaque figure mène à ses données, à ses sources avec leur millésime et leur"
         " empreinte, et au code qui la dessine ; une commande les recalcule et dit ce qui"
         " diffère. Les carnets, en Python, tournent pour n’importe quelle ville.\n\n"
-        f"Données au {data_date()}. Code sous licence MIT, textes et tables sous Licence Ouverte"
+        f"Liste des villes au {towns_date()}. Code sous licence MIT, textes et tables sous Licence Ouverte"
         " 2.0.\n\n"
         "Réponse au défi « Revitalisation des petites villes » de la Banque des Territoires."
     )
