@@ -22,10 +22,10 @@ test: venv  ## toute la suite : style, types, tests
 check: venv  ## regarde les pages construites dans un vrai navigateur
 	$(BIN)/pvd check-site
 
-verify: venv  ## recalcule tout, et dit figure par figure ce qui diffère du livre construit
+verify: venv  ## recalcule, et dit figure par figure ce qui diffère du livre construit
 	$(BIN)/pvd verify
 
-data: venv  ## reconstruit les tables embarquées à partir des sources
+data: venv  ## reconstruit les tables embarquées, à partir d’un miroir des sources (PVD_MIRROR)
 	$(BIN)/pvd data
 
 VILLE ?= 46127

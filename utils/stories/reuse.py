@@ -55,8 +55,8 @@ def declaration() -> MarkdownBlock:
         " publiques. Chaque figure mène à ses données, à ses sources avec leur millésime et leur"
         " empreinte, et au code qui la dessine ; une commande les recalcule et dit ce qui"
         " diffère. Les carnets, en Python, tournent pour n’importe quelle ville.\n\n"
-        f"Liste des villes au {towns_date()}. Code sous licence MIT, textes et tables sous Licence Ouverte"
-        " 2.0.\n\n"
+        f"Liste des villes au {towns_date()}. Code sous licence MIT ; textes et tables sous Licence"
+        " Ouverte 2.0 ; tables tirées d’OpenStreetMap sous ODbL 1.0.\n\n"
         "Réponse au défi « Revitalisation des petites villes » de la Banque des Territoires."
     )
     fields = (
