@@ -41,7 +41,7 @@ ROOMS = [
     ["sspcloud", "links", "prose", "weights"],
     ["stories"],
     ["dashboard"],
-    ["preview", "sitecheck", "reproducibility", "portrait_export", "lighten"],
+    ["preview", "sitecheck", "reproducibility", "portrait_export", "lighten", "sharing"],
     ["book"],
     ["verify", "datapackage"],
     ["doctor"],

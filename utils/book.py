@@ -26,6 +26,7 @@ from utils.errors import BookError
 from utils.formats import counted, typographic
 from utils.lighten import lighten
 from utils.reproducibility import REPORT, write_site_report
+from utils.sharing import describe_pages
 from utils.sitecheck import check_site, pages_of
 from utils.sources import is_offline
 from utils.sspcloud import DOWNLOADS
@@ -277,6 +278,11 @@ def _left_out(folder: str, names: list[str]) -> set[str]:
     return left | ({"raw", "cache", "tables"} if Path(folder).name == "data" else set())
 
 
+def _config(root: Path) -> dict[str, Any]:
+    config: dict[str, Any] = yaml.safe_load((root / "_quarto.yml").read_text("utf-8"))
+    return config
+
+
 def _write_variables(root: Path, copy: Path) -> None:
     """Write what the pages quote and only the tables know."""
     path = copy / "_variables.yml"
@@ -328,6 +334,8 @@ def build_book(root: Path, *, output: Path, progress: Progress | None = None) ->
             dashboard.write_dashboard(site / "tableau")
         if quarto:
             lighten(site)
+        if address := _config(copy)["book"].get("site-url"):
+            describe_pages(site, str(address).rstrip("/"))
         write_site_report(site, root)
         if faults := [*faults, *check_site(site)]:
             raise _faulty(faults)
