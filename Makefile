@@ -5,7 +5,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: book pdf test check verify data portrait lab relire sbom doctor bench lock clean venv
+.PHONY: book pdf test check verify data portrait images lab relire sbom doctor bench lock clean venv
 
 book: venv  ## construit le livre dans _book/
 	$(BIN)/pvd book
@@ -31,6 +31,9 @@ data: venv  ## reconstruit les tables embarquées, à partir d’un miroir des s
 VILLE ?= 46127
 portrait: venv  ## écrit le portrait d’une ville dans portraits/ : make portrait VILLE=46127
 	$(BIN)/pvd portrait "$(VILLE)"
+
+images: venv  ## redessine celles du README et des liens partagés, dans theme/
+	$(BIN)/python -m utils.stories.images
 
 lab: venv  ## ouvre les carnets
 	$(BIN)/jupyter lab notebooks
