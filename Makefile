@@ -41,10 +41,12 @@ lab: venv  ## ouvre les carnets
 relire: venv  ## typographie et orthographe de la prose
 	$(BIN)/pvd relire
 
+# Un verrou ne dit pas qui demande quoi : l’outil avertit que l’arbre manque, ce qui est voulu.
 sbom: venv  ## la liste des logiciels du verrou (CycloneDX), dans artefacts/
 	@mkdir -p artefacts
-	$(BIN)/cyclonedx-py requirements requirements.lock --pyproject pyproject.toml \
-	  --output-reproducible --of JSON -o artefacts/sbom.json
+	$(BIN)/python -W "ignore:The Component this BOM is describing:UserWarning" -m cyclonedx_py \
+	  requirements requirements.lock --pyproject pyproject.toml --output-reproducible \
+	  --of JSON -o artefacts/sbom.json
 
 doctor: venv  ## dit ce qui manque
 	$(BIN)/pvd doctor
