@@ -5,7 +5,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: book pdf test check verify data portrait lab relire sbom doctor bench lock clean venv
+.PHONY: book pdf test check verify data portrait images lab relire sbom doctor bench lock clean venv
 
 book: venv  ## construit le livre dans _book/
 	$(BIN)/pvd book
@@ -22,15 +22,18 @@ test: venv  ## toute la suite : style, types, tests
 check: venv  ## regarde les pages construites dans un vrai navigateur
 	$(BIN)/pvd check-site
 
-verify: venv  ## recalcule tout, et dit figure par figure ce qui diffère du livre construit
+verify: venv  ## recalcule, et dit figure par figure ce qui diffère du livre construit
 	$(BIN)/pvd verify
 
-data: venv  ## reconstruit les tables embarquées à partir des sources
+data: venv  ## reconstruit les tables embarquées, à partir d’un miroir des sources (PVD_MIRROR)
 	$(BIN)/pvd data
 
 VILLE ?= 46127
 portrait: venv  ## écrit le portrait d’une ville dans portraits/ : make portrait VILLE=46127
 	$(BIN)/pvd portrait "$(VILLE)"
+
+images: venv  ## redessine celles du README et des liens partagés, dans theme/
+	$(BIN)/python -m utils.stories.images
 
 lab: venv  ## ouvre les carnets
 	$(BIN)/jupyter lab notebooks
@@ -38,10 +41,12 @@ lab: venv  ## ouvre les carnets
 relire: venv  ## typographie et orthographe de la prose
 	$(BIN)/pvd relire
 
+# Un verrou ne dit pas qui demande quoi : l’outil avertit que l’arbre manque, ce qui est voulu.
 sbom: venv  ## la liste des logiciels du verrou (CycloneDX), dans artefacts/
 	@mkdir -p artefacts
-	$(BIN)/cyclonedx-py requirements requirements.lock --pyproject pyproject.toml \
-	  --output-reproducible --of JSON -o artefacts/sbom.json
+	$(BIN)/python -W "ignore:The Component this BOM is describing:UserWarning" -m cyclonedx_py \
+	  requirements requirements.lock --pyproject pyproject.toml --output-reproducible \
+	  --of JSON -o artefacts/sbom.json
 
 doctor: venv  ## dit ce qui manque
 	$(BIN)/pvd doctor

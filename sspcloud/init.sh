@@ -11,7 +11,7 @@ set -uo pipefail
 readonly CARNET="${1:-}"
 readonly TRAVAIL="${WORKSPACE_DIR:-$HOME/work}"
 readonly JOURNAL="$TRAVAIL/pvd-installation.log"
-readonly DELAI="${PVD_DELAI:-540}" # secondes ; le service abandonne après dix minutes
+readonly DELAI="${PVD_DELAI:-540}" # secondes, en tout ; le service abandonne après dix minutes
 
 dire() { printf '%s  %s\n' "$(date +%H:%M:%S)" "$*" | tee -a "$JOURNAL"; }
 
@@ -19,6 +19,8 @@ echec() {
   dire "ÉCHEC : $1"
   dire "À faire : $2"
   dire "Détails au-dessus, dans $JOURNAL."
+  # Au lieu du carnet, JupyterLab montrera ce qui a manqué.
+  ouvrir "$(basename "$JOURNAL")"
   rendre
   exit 2
 }
@@ -51,31 +53,34 @@ trouver_depot() {
   return 1
 }
 
+# Secondes qui restent, une au moins : « timeout 0 » n’arrêterait rien.
+reste() { printf '%s\n' "$((SECONDS < DELAI ? DELAI - SECONDS : 1))"; }
+
 installer() {
   local python="$1" depot="$2"
   if command -v uv >/dev/null; then
     # Dans le Python de l’image, où JupyterLab cherche ses paquets, même s’il est protégé : le
     # service est jetable.
-    timeout "$DELAI" uv pip install --python "$python" --break-system-packages --require-hashes \
+    timeout "$(reste)" uv pip install --python "$python" --break-system-packages --require-hashes \
       -r "$depot/requirements.lock" &&
-      timeout 120 uv pip install --python "$python" --break-system-packages --no-deps \
+      timeout "$(reste)" uv pip install --python "$python" --break-system-packages --no-deps \
         --no-build-isolation -e "$depot"
   else
-    timeout "$DELAI" "$python" -m pip install --disable-pip-version-check --require-hashes \
+    timeout "$(reste)" "$python" -m pip install --disable-pip-version-check --require-hashes \
       -r "$depot/requirements.lock" &&
-      timeout 120 "$python" -m pip install --disable-pip-version-check --no-deps \
+      timeout "$(reste)" "$python" -m pip install --disable-pip-version-check --no-deps \
         --no-build-isolation -e "$depot"
   fi
 }
 
+# Dire à JupyterLab ce qu’il ouvrira en démarrant, nommé depuis le dossier de travail. VS Code n’a
+# rien de tel : on y ouvre le carnet, ou le journal, à la main.
 ouvrir() {
-  local depot="$1" config="$HOME/.jupyter/jupyter_server_config.py" relatif ligne
-  relatif="$(basename "$depot")/notebooks/$CARNET.ipynb"
-  case "$depot" in "$TRAVAIL"/*) relatif="${depot#"$TRAVAIL"/}/notebooks/$CARNET.ipynb" ;; esac
-  ligne="c.LabApp.default_url = '/lab/tree/$relatif'  # portrait des petites villes"
+  local config="$HOME/.jupyter/jupyter_server_config.py"
+  local ligne="c.LabApp.default_url = '/lab/tree/$1'  # portrait des petites villes"
   mkdir -p "$HOME/.jupyter"
   if [ -f "$config" ]; then
-    # La ligne d’un passage précédent laisse la place : le dernier carnet demandé l’emporte.
+    # La ligne d’un passage précédent laisse la place : le dernier l’emporte.
     grep -v '# portrait des petites villes$' "$config" >"$config.nouveau"
     mv "$config.nouveau" "$config"
   fi
@@ -113,12 +118,15 @@ code=$?
   "relancez « bash $depot/sspcloud/init.sh $CARNET » : ce qui est déjà fait n’est pas refait."
 [ $code = 0 ] || echec "les paquets n’ont pas pu être installés." \
   "vérifiez le réseau, puis relancez « bash $depot/sspcloud/init.sh $CARNET »."
-(cd "$depot" && "$python" -c 'from utils import tables; tables.load_towns()') >>"$JOURNAL" 2>&1 ||
+(cd "$depot" && timeout "$(reste)" "$python" -c 'from utils import tables; tables.load_towns()') >>"$JOURNAL" 2>&1 ||
   echec "les paquets sont là mais le livre ne se charge pas." \
     "relancez le service ; si cela persiste, signalez-le avec ce journal."
 
 if [ -n "$CARNET" ]; then
-  ouvrir "$depot"
+  case "$depot" in
+  "$TRAVAIL"/*) ouvrir "${depot#"$TRAVAIL"/}/notebooks/$CARNET.ipynb" ;;
+  *) ouvrir "$(basename "$depot")/notebooks/$CARNET.ipynb" ;;
+  esac
   dire "Carnet à ouvrir : notebooks/$CARNET.ipynb"
 fi
 dire "Prêt."

@@ -9,7 +9,7 @@ import pytest
 from small_book import write_book
 
 from utils import book
-from utils.book import BookReport, build_book, faults_of_log, find_quarto
+from utils.book import BookReport, build_book, build_pdf, faults_of_log, find_quarto
 from utils.errors import BookError
 from utils.preview import BANNER
 
@@ -33,7 +33,8 @@ def _files(root: Path) -> dict[str, bytes]:
 
 
 def test_a_sound_book_is_built_and_its_sources_are_untouched(tmp_path: Path, kind: str) -> None:
-    root = write_book(tmp_path / "sources")
+    download = '[Le carnet](../carnets/03_carnet.ipynb){download="03_carnet.ipynb"}'
+    root = write_book(tmp_path / "sources", second=download)
     before, seen = _files(root), []
     report = build_book(root, output=root / "_book", progress=seen.append)
     assert (report.kind, report.pages) == (kind, 3)
@@ -41,6 +42,8 @@ def test_a_sound_book_is_built_and_its_sources_are_untouched(tmp_path: Path, kin
     text = (root / "_book" / "index.html").read_text(encoding="utf-8")
     assert (BANNER in text) == (kind == "aperçu")
     assert (root / "_book" / "figures" / "report.json").is_file()
+    given = (root / "_book" / "carnets" / "03_carnet.ipynb").read_bytes()
+    assert given == before["notebooks/03_carnet.ipynb"]
     after = {
         name: content
         for name, content in _files(root).items()
@@ -188,3 +191,62 @@ def test_a_page_loads_no_widget_from_elsewhere(tmp_path: Path) -> None:
     )
     book._drop_widget_loaders(page)
     assert page.read_text(encoding="utf-8") == kept
+
+
+# -- the PDF ---------------------------------------------------------------------------
+
+#: A synthetic quarto: it says what it is told to, and writes a PDF unless it is told not to.
+FAKE_QUARTO = """#!/bin/sh
+echo "$PVD_DIT"
+mkdir -p "$2/_book"
+test "$PVD_DIT" = rien || printf '%%PDF %s' "$4" > "$2/_book/livre.pdf"
+exit "${PVD_CODE:-0}"
+"""
+
+
+@pytest.fixture
+def fake_quarto(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    command = tmp_path / "quarto"
+    command.write_text(FAKE_QUARTO, encoding="utf-8")
+    command.chmod(0o755)
+    monkeypatch.setenv("PVD_QUARTO", str(command))
+    return write_book(tmp_path / "sources")
+
+
+def test_the_pdf_takes_the_place_of_the_old_one(
+    fake_quarto: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PVD_DIT", "[1/1] index.qmd")
+    seen: list[str] = []
+    output = fake_quarto / "build" / "livre.pdf"
+    for _ in range(2):
+        assert build_pdf(fake_quarto, output=output, progress=seen.append) == output
+    assert output.read_bytes() == b"%PDF typst"
+    assert seen == ["index.qmd"] * 2
+    assert sorted(path.name for path in output.parent.iterdir()) == ["livre.pdf", "typst.log"]
+
+
+@pytest.mark.parametrize(
+    ("said", "code", "told"),
+    [
+        ("rien", "0", "aucun PDF"),
+        ("WARN: Unable to resolve crossref @fig-x", "0", "@fig-x"),
+        ("ERROR: typst", "1", "code 1"),
+    ],
+)
+def test_a_pdf_with_a_fault_leaves_the_old_one(
+    fake_quarto: Path, monkeypatch: pytest.MonkeyPatch, said: str, code: str, told: str
+) -> None:
+    monkeypatch.setenv("PVD_DIT", said)
+    monkeypatch.setenv("PVD_CODE", code)
+    output = fake_quarto / "livre.pdf"
+    output.write_bytes(b"l'ancien")
+    with pytest.raises(BookError, match=told):
+        build_pdf(fake_quarto, output=output)
+    assert output.read_bytes() == b"l'ancien"
+
+
+def test_without_quarto_there_is_no_pdf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PVD_QUARTO", "non")
+    with pytest.raises(BookError, match="Quarto, qui manque"):
+        build_pdf(write_book(tmp_path / "sources"), output=tmp_path / "livre.pdf")

@@ -120,6 +120,19 @@ def test_the_report_names_sources_indicators_and_towns(editions: tuple[Path, Pat
     assert "cinemas" not in text
 
 
+def test_a_table_that_was_not_rebuilt_is_never_said_the_same(editions: tuple[Path, Path]) -> None:
+    before, after = editions
+    failed = {"towns": "La source | n’est pas là.", "cinemas": "La source | n’est pas là."}
+    text = changes.report(before, after, reference="essai", failed=failed).replace("\u00a0", " ")
+    assert "Rien n’a bougé" not in text
+    assert "2 tables sur 3" in text
+    assert "- `towns` et `cinemas` : La source \\| n’est pas là." in text
+    assert "Les tables refaites sont identiques à l’octet." in text
+    failed["indicators_soins"] = "Rien."
+    text = changes.report(before, after, reference="essai", failed=failed)
+    assert "identiques" not in text
+
+
 def test_an_unreadable_edition_is_a_sentence(editions: tuple[Path, Path]) -> None:
     before, after = editions
     rewritten(after, "towns", pd.DataFrame({"code": ["46127"]}))

@@ -212,7 +212,7 @@ def site(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     config["book"]["chapters"] = ["index.qmd", "chapters/tableau_de_bord.qmd", *others]
     config["book"]["chapters"].append("notebooks/05_portrait.ipynb")
     (root / "_quarto.yml").write_text(yaml.safe_dump(config), encoding="utf-8")
-    (root / "_variables.yml").write_text("date-donnees: aujourd’hui\n", encoding="utf-8")
+    (root / "_variables.yml").write_text("date-liste: aujourd’hui\n", encoding="utf-8")
     for name in ["index.qmd", *others]:
         (root / name).write_text("---\ntitle: Une page\n---\n\nDu texte.\n", encoding="utf-8")
     shutil.copy(ROOT / "chapters" / "tableau_de_bord.qmd", root / "chapters")

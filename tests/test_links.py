@@ -11,7 +11,7 @@ import pytest
 
 from utils.catalogue import load_sources
 from utils.errors import OfflineError
-from utils.links import check_links, named_addresses
+from utils.links import check_links, named_addresses, without_address
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -67,17 +67,26 @@ def test_offline_nothing_is_said_to_be_dead(monkeypatch: pytest.MonkeyPatch) -> 
 def test_every_source_and_every_link_of_the_prose_is_asked(tmp_path: Path) -> None:
     (tmp_path / "chapters").mkdir()
     (tmp_path / "notebooks").mkdir()
-    (tmp_path / "_quarto.yml").write_text("book:\n  site-url: https://exemple.fr/livre\n")
-    (tmp_path / "chapters" / "un.qmd").write_text("Voir [ici](https://exemple.fr/a). Et là.")
+    (tmp_path / "_quarto.yml").write_text("book:\n  site-url: https://site.test/livre\n")
+    (tmp_path / "chapters" / "un.qmd").write_text("Voir [ici](https://site.test/a). Et là.")
+    for folder in ("data", "sspcloud"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "README.md").write_text(f"https://site.test/{folder}")
     found = named_addresses(tmp_path)
-    assert found["https://exemple.fr/a"] == "chapters/un.qmd"
-    assert found["https://exemple.fr/livre"] == "_quarto.yml"
+    assert found["https://site.test/a"] == "chapters/un.qmd"
+    assert found["https://site.test/livre"] == "_quarto.yml"
+    assert found["https://site.test/data"] == "data/README.md"
+    assert found["https://site.test/sspcloud"] == "sspcloud/README.md"
     for source in load_sources().values():
-        if source.landing:
-            assert source.landing in found
+        told = source.landing or source.url
+        assert (
+            told in found or "dataset" in (source.resolve or {}) or source.id in without_address()
+        )
 
 
 def test_the_addresses_of_the_book_are_addresses() -> None:
     found = named_addresses(ROOT)
     assert len(found) > 30
     assert not [address for address in found if address.endswith(("/launcher", ")", "»"))]
+    examples = ("exemple", "adresse", "MON_", "ORG")
+    assert not [address for address in found if any(word in address for word in examples)]

@@ -101,8 +101,9 @@ def test_the_proof_says_it_all_folded(now: Commit | None, monkeypatch: pytest.Mo
     assert "D’où vient cette figure ?" in text
     assert "`utils.stories.commerce.families` puis `utils.charts.bars`" in text
     assert "cellule de code n° 4" in text
-    assert "`bpe_2018`, millésime 2018, fichier lu : SHA-256 `abababababab`" in text
-    assert "`osm`, millésime 2022, aucun fichier lu" in text
+    said = "[`bpe_2018`](/chapters/sources.qmd#src-bpe-2018), millésime 2018, fichier lu : SHA-256"
+    assert f"{said} `abababababab`" in text
+    assert "[`osm`](/chapters/sources.qmd#src-osm), millésime 2022, aucun fichier lu" in text
     link = f"/blob/{'c' * 40}/notebooks/01_commerces.ipynb"
     assert (link in text) == (now is not None)
     assert "modifié depuis" in text or "hors dépôt" in text

@@ -300,22 +300,13 @@ def test_describe_evolution():
     )
 
 
-def test_describe_bars_histogram_scatter():
+def test_describe_bars_scatter():
     bars = pd.DataFrame({"label": ["a", "b"], "group": ["g", "h"], "value": [1, np.nan]})
     assert "a (g)\u00a0: 1\u202f; b (h)\u00a0: n.\u00a0d." in publish.describe_bars(bars)
     many = pd.DataFrame({"label": [f"b{i}" for i in range(13)], "value": range(13)})
     assert "La plus longue\u00a0: b12\u00a0: 12." in publish.describe_bars(many)
     frame = pd.DataFrame({"code": CODES, "value": np.arange(21.0)})
     frame["is_town"] = frame["code"] == "00010"
-    text = publish.describe_histogram(frame, what="Taux", town_name="Gourdon", unit="%", decimals=0)
-    assert text == (
-        "Taux\u00a0: 21\u00a0villes, de 0\u00a0% à 20\u00a0%, médiane 10\u00a0%. "
-        "Gourdon\u00a0: 10\u00a0%, plus que 48\u00a0% des villes."
-    )
-    frame["value"] = frame["value"].mask(frame["is_town"])
-    assert "Gourdon\u00a0: n.\u00a0d." in publish.describe_histogram(
-        frame, what="Taux", town_name="Gourdon"
-    )
     points = frame.assign(x=np.arange(21.0), y=-np.arange(21.0))
     text = publish.describe_scatter(points, x_what="Âge", y_what="Revenu", town_name="Gourdon")
     assert "corrélation des rangs \u22121,00" in text

@@ -14,12 +14,27 @@ from urllib.parse import parse_qsl, urlsplit
 
 import nbformat
 import pytest
+import yaml
 
 from utils.errors import BookError
-from utils.sspcloud import SERVICES, Repository, launch_links, launch_url, load_repository
+from utils.sspcloud import (
+    IMAGES,
+    SERVICES,
+    Repository,
+    launch_links,
+    launch_url,
+    load_repository,
+)
 
 ROOT = Path(__file__).resolve().parent.parent
 SCRIPT = ROOT / "sspcloud" / "init.sh"
+
+
+def site_address() -> str:
+    config = yaml.safe_load((ROOT / "_quarto.yml").read_text(encoding="utf-8"))
+    return str(config["book"]["site-url"])
+
+
 NOTEBOOKS = sorted(path.stem for path in (ROOT / "notebooks").glob("[0-9]*.ipynb"))
 
 # -- links -----------------------------------------------------------------------------
@@ -40,6 +55,7 @@ def test_the_address_obeys_the_grammar_of_the_launcher() -> None:
         "&init.personalInit=%C2%ABhttps%3A%2F%2Fraw.githubusercontent.com%2Forg%2Fdepot"
         "%2Fmain%2Fsspcloud%2Finit.sh%C2%BB"
         "&init.personalInitArgs=%C2%AB01_commerces%C2%BB"
+        "&service.image.version=%C2%ABinseefrlab%2Fonyxia-jupyter-python%3Apy3.13.13%C2%BB"
     )
 
 
@@ -78,8 +94,33 @@ def test_the_readme_launches_the_book_of_the_setting() -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     for service in SERVICES:
         assert launch_url(service, notebook="01_commerces") in text
-    clones = re.findall(r"git clone (\S+)", text)
-    assert set(clones) == {load_repository().url}
+    assert f"({load_repository().archive})" in text
+
+
+def test_the_image_is_that_of_the_workflow() -> None:
+    workflow = (ROOT / "sspcloud" / "acces-aux-soins.yaml").read_text(encoding="utf-8")
+    assert set(re.findall(r"image: (\S+)", workflow)) == set(IMAGES.values())
+
+
+def test_every_address_of_the_project_is_that_of_the_setting() -> None:
+    """Of the repository, of the site, and of the folder of a clone."""
+    here, site = load_repository(), urlsplit(site_address())
+    told = rf"https://github\.com/([\w.-]+/{here.name})|https://([\w.-]+)/{here.name}\b"
+    owner = urlsplit(here.url).path.strip("/")
+    pages = [ROOT / "README.md", ROOT / "SECURITY.md", ROOT / "CITATION.cff", ROOT / "index.qmd"]
+    for pattern in ("data/*.md", "sspcloud/*", "chapters/*.qmd", "notebooks/*.ipynb", "*.yml"):
+        pages += ROOT.glob(pattern)
+    seen = set()
+    for path in pages:
+        text = path.read_text(encoding="utf-8")
+        for repository, host in re.findall(told, text):
+            assert repository in {owner, ""}, path.name
+            assert host in {site.netloc, "github.com", ""}, path.name
+            seen.add(path.name)
+        assert set(re.findall(r"git clone (https?://\S+)", text)) <= {here.url}, path.name
+        assert set(re.findall(r"~/work/([\w-]+)/", text)) <= {here.name}, path.name
+    assert {"README.md", "SECURITY.md", "CITATION.cff", "_quarto.yml"} <= seen
+    assert site.path == f"/{here.name}"
 
 
 # -- the script ------------------------------------------------------------------------
@@ -166,6 +207,7 @@ def test_the_script_installs_the_lock_and_opens_the_notebook(tmp_path: Path) -> 
         (("../../etc/passwd",), {}, "n’est pas un nom de carnet"),
         (("01_commerces",), {"PVD_CODE_UV": "1"}, "les paquets n’ont pas pu être installés"),
         ((), {"PVD_LENT": "9", "PVD_DELAI": "1"}, "l’installation a dépassé 1 secondes"),
+        ((), {"PVD_LENT": "2", "PVD_DELAI": "3"}, "l’installation a dépassé 3 secondes"),
         ((), {"PVD_PYTHON": "/bin/false"}, "est trop ancien"),
     ],
 )
@@ -179,7 +221,8 @@ def test_what_failed_is_said_in_french(
     assert "ÉCHEC" in log
     assert told in log
     assert "À faire" in log
-    assert not (tmp_path / ".jupyter").exists()
+    (line,) = (tmp_path / ".jupyter" / "jupyter_server_config.py").read_text().splitlines()
+    assert "= '/lab/tree/pvd-installation.log'" in line  # what the student sees first
 
 
 @needs_bash
@@ -213,8 +256,7 @@ def interpreter(version: str) -> str | None:
 def test_a_whole_installation(version: str, tmp_path: Path) -> None:
     """The real thing: the lock in a new Python of the images, then a notebook that runs."""
     python = interpreter(version)
-    if python is None:
-        pytest.skip(f"Python {version} absent")
+    assert python is not None, f"Python {version} absent : PVD_INSTALLATION=1 demande les deux"
     depot = clone(tmp_path / "work")
     subprocess.run([python, "-m", "venv", str(tmp_path / "image")], check=True)
     real = shutil.which("uv", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")

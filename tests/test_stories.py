@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -323,7 +324,9 @@ def test_catalogue_pages_hold_every_entry() -> None:
     assert "#src-bpe-2018" in page
     assert catalogue_pages.indicators_markdown().count("](sources.qmd#src-") > 120
     assert catalogue_pages.tables_markdown().count("`indicators_") == len(tables.INDICATOR_GROUPS)
-    assert catalogue_pages.data_date() == "31 juillet 2026"  # the register of the Lot
+    assert catalogue_pages.towns_date() == "27 avril 2026"
+    kept = (Path(__file__).resolve().parent.parent / "_variables.yml").read_text(encoding="utf-8")
+    assert kept == f"date-liste: {catalogue_pages.towns_date()}\n"
 
 
 # --------------------------------------------------------------------------- care

@@ -14,7 +14,7 @@ from misbehaving_server import MisbehavingServer, running
 from typer.testing import CliRunner
 
 from utils import build, cli, tables, verify
-from utils.errors import BookError, OfflineError, PvdError, SourceError
+from utils.errors import BookError, ChecksumError, OfflineError, PvdError, SourceError
 from utils.reproducibility import REPORT, figures_digest
 from utils.verify import DIFFERENT, SAME, UNKNOWN, Finding, Published
 
@@ -103,7 +103,7 @@ def test_a_report_reads_nothing_outside_its_site(file: object, tmp_path: Path) -
 
 def test_a_csv_that_is_not_that_of_the_report_is_refused(tmp_path: Path) -> None:
     site = site_of(tmp_path / "site", report_of(csv=b"autre"), csv=CSV)
-    with pytest.raises(BookError, match="n’est pas celui"):
+    with pytest.raises(ChecksumError, match="n’est pas celui"):
         Published(str(site)).csv("essai")
 
 
@@ -124,7 +124,7 @@ import pandas as pd
 from utils.publish import publish_table
 
 frame = pd.DataFrame({"ville": ["Gourdon", "Corte"], "valeur": [1.5, None]})
-for name in ("same", "close", "changed", "new"):
+for name in ("same", "close", "changed", "new", "tampered", "away"):
     publish_table(frame, id=name, caption="Essai", sources=["bpe_2018"])
 ```
 """
@@ -150,15 +150,22 @@ def test_figures_are_compared_by_their_values(tmp_path: Path) -> None:
     texts["changed"] = CSV.replace(b"1.5", b"3.0")
     site = site_of(tmp_path / "site", None)
     entries = {}
-    for name, text in texts.items():
+    for name, text in {**texts, "tampered": CSV, "away": CSV}.items():
         (site / f"{name}.csv").write_bytes(text)
         told = {"file": f"{name}.csv", "sha256": hashlib.sha256(text).hexdigest()}
         entries[name] = {"csv": told, "notebook": "index.qmd"}
+    (site / "tampered.csv").write_bytes(CSV + b"Ussel,2.0\n")
+    (site / "away.csv").unlink()
     (site / REPORT).write_text(json.dumps({"figures": entries, "tables": {}}), encoding="utf-8")
     found = verdicts(book, site)
     assert found["same"] == (SAME, "")
     assert found["close"] == (SAME, "aux arrondis près")
     assert found["new"] == (UNKNOWN, "le site publié ne l’a pas")
+    assert found["tampered"] == (
+        DIFFERENT,
+        "le CSV publié n’est pas celui que dit le rapport publié",
+    )
+    assert found["away"][0] == UNKNOWN
     verdict, detail = found["changed"]
     assert verdict == DIFFERENT
     assert detail.startswith("1 ligne sur 2, n° 1, dans valeur")
@@ -167,12 +174,16 @@ def test_figures_are_compared_by_their_values(tmp_path: Path) -> None:
 
 
 @pytest.mark.filterwarnings("default")
-def test_a_chapter_that_fails_explains_what_cannot_be_checked(tmp_path: Path) -> None:
-    site = site_of(tmp_path / "site", report_of())
+@pytest.mark.parametrize("figures", [{"essai": report_of()["figures"]["essai"]}, {}])  # type: ignore[index]
+def test_a_chapter_that_fails_is_a_difference(figures: dict[str, object], tmp_path: Path) -> None:
+    """It runs offline, on tables that are there: no source can be the cause."""
+    site = site_of(tmp_path / "site", {"figures": figures, "tables": {}})
     book = book_of(tmp_path / "livre", "```{python}\n1 / 0\n```\n")
-    verdict, detail = verdicts(book, site)["essai"]
-    assert verdict == UNKNOWN
+    found = verdicts(book, site)
+    verdict, detail = found.pop("index.qmd")
+    assert verdict == DIFFERENT
     assert "ZeroDivisionError" in detail
+    assert found == dict.fromkeys(figures, (DIFFERENT, "index.qmd échoue avant elle"))
 
 
 def test_a_figure_that_nobody_publishes_any_more_differs(tmp_path: Path) -> None:
@@ -283,6 +294,9 @@ def test_only_a_difference_fails(
     assert "1 table : 1 identique, 0 qui diffère, 0 non vérifiable" in done.stdout.replace(
         "\u00a0", " "
     )
+    assert "échec" not in verify.summary(findings)
+    broken = [*findings, Finding("chapitre", "index.qmd", DIFFERENT, "pourquoi")]
+    assert verify.summary(broken).endswith("1\u00a0chapitre en échec.")
     assert findings[0].sentence() == f"figure essai\u00a0: {verdict} (deux lignes)"
 
 

@@ -78,10 +78,15 @@ def test_the_report_and_the_table_tell_every_page() -> None:
     ]
     assert report(weights)["a.html"] == {
         "bytes": 3_500,
-        "opening_bytes": 1_500,
         "budget": COMMON.kilobytes * KILOBYTE,
+        "opening_bytes": 1_500,
+        "opening_budget": COMMON.kilobytes * KILOBYTE,
         "files": {"b.js": 2_000, "a.html": 1_500},
     }
+    page = "chapters/tableau_de_bord.html"
+    own = BUDGETS["chapters/tableau_de_bord"]
+    assert own.opening is not None
+    assert report([Weight(page, {})])[page]["opening_budget"] == own.opening * KILOBYTE
     console = Console(record=True, width=120, file=None)
     console.print(table(weights))
     shown = console.export_text()

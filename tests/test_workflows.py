@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -91,4 +92,38 @@ def test_each_week_a_failure_opens_an_issue() -> None:
 
 def test_what_is_published_has_been_looked_at() -> None:
     (build,) = [step for step in steps(ROOT / ".github/workflows/publier.yml") if "run" in step]
-    assert build["run"].split("\n")[:3] == ["make book", "make check", "make pdf"]
+    assert build["run"].split("\n")[:2] == ["bash .ci/run", "make pdf"]
+    everything = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    assert all(f"\nmake {what}\n" in everything for what in ("book", "check", "test"))
+
+
+def test_the_tables_are_rebuilt_from_what_the_repository_names() -> None:
+    job = load(ROOT / ".github" / "workflows" / "semaine.yml")["jobs"]["tables"]
+    names = ("PVD_MIRROR", "PVD_NPM_REGISTRY")
+    assert job["env"] == {name: f"${{{{ vars.{name} }}}}" for name in names}
+    without, *others = job["steps"]
+    assert "::notice::" in without["run"]
+    assert without["if"] == " && ".join(f"env.{name} == ''" for name in names)
+    for step in others:
+        assert " || ".join(f"env.{name} != ''" for name in names) in step["if"]
+
+
+@pytest.mark.parametrize("lines", [3, 20_000])
+def test_the_report_of_the_tables_fits_in_a_proposal(lines: int, tmp_path: Path) -> None:
+    steps = load(ROOT / ".github" / "workflows" / "semaine.yml")["jobs"]["tables"]["steps"]
+    cut = [line for line in steps[-1]["run"].split("\n") if line.startswith(("awk", "printf"))]
+    (tmp_path / "changements.md").write_text("| une ligne ï |\n" * lines, encoding="utf-8")
+    subprocess.run(
+        ["bash", "-euc", "\n".join(cut)], cwd=tmp_path, check=True, env={**os.environ, "RUN": "x"}
+    )
+    text = (tmp_path / "corps.md").read_text(encoding="utf-8")
+    assert len(text) < 65_536
+    assert text.count("ï |\n") == text.count("ï")  # cut between two lines
+    assert text.endswith("joint à l’exécution : x\n")
+
+
+def test_the_cloud_is_tried_with_both_pythons() -> None:
+    job = load(ROOT / ".github" / "workflows" / "semaine.yml")["jobs"]["installation"]
+    (setup,) = [step for step in job["steps"] if "setup-python" in step.get("uses", "")]
+    assert setup["with"]["python-version"].split() == ["3.12", "3.13"]
+    assert job["steps"][-1]["env"] == {"PVD_INSTALLATION": "1"}

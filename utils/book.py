@@ -26,9 +26,11 @@ from utils.errors import BookError
 from utils.formats import counted, typographic
 from utils.lighten import lighten
 from utils.reproducibility import REPORT, write_site_report
+from utils.sharing import describe_pages
 from utils.sitecheck import check_site, pages_of
 from utils.sources import is_offline
-from utils.stories.catalogue_pages import data_date
+from utils.sspcloud import DOWNLOADS
+from utils.stories.catalogue_pages import towns_date
 
 __all__ = ["BookReport", "build_book", "build_pdf", "faults_of_log", "find_quarto"]
 
@@ -45,7 +47,10 @@ _COLOURS: Final = re.compile(r"\x1b\[[0-9;]*m")
 #: Lines by which Quarto, its filters or pandoc tell of a fault; it may still exit with 0.
 _FAULT: Final = re.compile(r"^(?:WARN|ERROR|\[WARNING\])|Unable to resolve")
 #: Quarto takes the "%" of an alternative text for that of an address. No reader sees it.
-_HARMLESS: Final = re.compile(r"Invalid URI '.*' in attribute 'alt'")
+#: And a notebook to download for a chapter; whether it is there is looked at in the end.
+_HARMLESS: Final = re.compile(
+    rf"Invalid URI '.*' in attribute 'alt'|Unable to resolve link target: {DOWNLOADS}/"
+)
 #: What Quarto loads from elsewhere for widgets as soon as a cell shows HTML, were it a plain
 #: table. The pages of the book bring along all that they need.
 _WIDGET_LOADERS: Final = re.compile(
@@ -200,7 +205,8 @@ def _render(root: Path, site: Path, quarto: str, log: Path, progress: Progress |
     if not (site / "index.html").is_file():
         raise BookError("Quarto n’a écrit aucune page.", hint=f"Voir {log}.")
     # Quarto lists the resources before the cells run, and would miss what they publish.
-    shutil.copytree(root / "figures", site / "figures", dirs_exist_ok=True)
+    for folder in ("figures", DOWNLOADS):
+        shutil.copytree(root / folder, site / folder, dirs_exist_ok=True)
     for rendered in pages_of(site):
         _drop_widget_loaders(rendered)
     return faults_of_log(lines)
@@ -258,6 +264,9 @@ def _stage(root: Path) -> Iterator[Path]:
         copy = Path(one) / "sources"
         shutil.copytree(root, copy, ignore=_left_out, symlinks=True)
         (copy / "figures").mkdir()
+        (copy / DOWNLOADS).mkdir()
+        for notebook in (root / "notebooks").glob("*.ipynb"):
+            shutil.copyfile(notebook, copy / DOWNLOADS / notebook.name)
         (copy / REPORT).touch()  # pages link to it; it is written last
         _write_variables(root, copy)
         yield copy
@@ -269,12 +278,17 @@ def _left_out(folder: str, names: list[str]) -> set[str]:
     return left | ({"raw", "cache", "tables"} if Path(folder).name == "data" else set())
 
 
+def _config(root: Path) -> dict[str, Any]:
+    config: dict[str, Any] = yaml.safe_load((root / "_quarto.yml").read_text("utf-8"))
+    return config
+
+
 def _write_variables(root: Path, copy: Path) -> None:
     """Write what the pages quote and only the tables know."""
     path = copy / "_variables.yml"
     known: dict[str, Any] = yaml.safe_load(path.read_text("utf-8")) if path.is_file() else {}
     if (root / "data" / "tables").is_dir():
-        known["date-donnees"] = data_date()
+        known["date-liste"] = towns_date()
     path.write_text(yaml.safe_dump(known, allow_unicode=True), encoding="utf-8")
 
 
@@ -320,6 +334,8 @@ def build_book(root: Path, *, output: Path, progress: Progress | None = None) ->
             dashboard.write_dashboard(site / "tableau")
         if quarto:
             lighten(site)
+        if address := _config(copy)["book"].get("site-url"):
+            describe_pages(site, str(address).rstrip("/"))
         write_site_report(site, root)
         if faults := [*faults, *check_site(site)]:
             raise _faulty(faults)

@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 import numpy as np
@@ -208,7 +209,9 @@ def keep_committed(folder: Path, into: Path) -> str:
     return "les tables d’avant la reconstruction"
 
 
-def report(before: Path, after: Path, *, reference: str) -> str:
+def report(
+    before: Path, after: Path, *, reference: str, failed: Mapping[str, str] = MappingProxyType({})
+) -> str:
     """Write in Markdown what moved between two editions of the tables.
 
     Parameters
@@ -217,6 +220,8 @@ def report(before: Path, after: Path, *, reference: str) -> str:
         Folders of the two editions, each with its manifest.
     reference : str
         What the first one is, in French (:func:`keep_committed`).
+    failed : mapping
+        Name of each table that could not be built -> why: it is the old one, and proves nothing.
 
     Raises
     ------
@@ -228,8 +233,14 @@ def report(before: Path, after: Path, *, reference: str) -> str:
     gone = sorted(set(old) - set(new))
     fresh = sorted(set(new) - set(old))
     parts = [f"# Ce qui a changé dans les tables\n\nPar rapport à : {reference}.\n"]
+    if failed:
+        parts.append(_failed_part(failed, len(new)))
     if not names and not gone and not fresh:
-        return typographic(f"{parts[0]}\nRien n’a bougé : chaque table est identique à l’octet.\n")
+        if not failed:
+            parts.append("Rien n’a bougé : chaque table est identique à l’octet.\n")
+        elif len(failed) < len(new):
+            parts.append("Les tables refaites sont identiques à l’octet.\n")
+        return typographic("\n".join(parts))
     counts = [f"{counted(len(names), 'table modifiée', 'tables modifiées')} sur {len(new)}"]
     counts += [f"nouvelles : {join_words(fresh)}"] if fresh else []
     counts += [f"disparues : {join_words(gone)}"] if gone else []
@@ -264,6 +275,16 @@ def _read(folder: Path, entry: Mapping[str, Any]) -> pd.DataFrame:
             f"La table {path.name} ne se lit pas : {error}.",
             hint="Reconstruisez-la avec « pvd data ».",
         ) from error
+
+
+def _failed_part(failed: Mapping[str, str], count: int) -> str:
+    """List the tables that could not be built, those of one reason together."""
+    reasons: dict[str, list[str]] = {}
+    for name, why in failed.items():
+        reasons.setdefault(" ".join(why.split()), []).append(f"`{name}`")
+    lines = [f"- {join_words(names)} : {_cell(why)}" for why, names in reasons.items()]
+    head = f"{counted(len(failed), 'table')} sur {count}, laissées comme elles étaient :"
+    return "\n".join(["## Tables non refaites\n", f"{head}\n", *lines, ""])
 
 
 def _sources_part(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:

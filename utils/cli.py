@@ -57,7 +57,11 @@ def data(
         report = build.build_tables(
             only=only or (), progress=lambda name: err.print(f"Table {name}…", highlight=False)
         )
-        moved = changes.report(Path(before), tables.TABLES, reference=reference) if diff else ""
+        moved = ""
+        if diff:
+            moved = changes.report(
+                Path(before), tables.TABLES, reference=reference, failed=report.failed
+            )
     if output and diff:
         output.write_text(moved, encoding="utf-8")
     elif diff:
@@ -74,13 +78,16 @@ def data(
 
 @app.command("sources")
 def list_sources() -> None:
-    """Lister les sources, leur millésime et leur licence."""
+    """Lister les sources : millésime, licence, où se trouve leur fichier."""
+    from utils import reach
     from utils.catalogue import load_sources
 
-    table = Table("Identifiant", "Titre", "Producteur", "Millésime", "Licence")
+    table = Table("Identifiant", "Titre", "Producteur", "Millésime", "Licence", "Fichier")
     for name, source in load_sources().items():
-        table.add_row(name, source.title, source.producer, str(source.vintage), source.licence)
+        told = (source.title, source.producer, source.vintage, source.licence)
+        table.add_row(name, *told, reach.origin(source))
     out.print(table)
+    out.print(" ".join(reach.measure().sentences()), highlight=False, soft_wrap=True)
 
 
 @app.command("fetch")
@@ -358,6 +365,10 @@ def check_links() -> None:
     from utils import links
 
     addresses = links.named_addresses(ROOT)
+    if silent := links.without_address():
+        err.print(
+            f"{counted(len(silent), 'source')} sans adresse : {', '.join(silent)}.", highlight=False
+        )
     dead = links.check_links(addresses)
     for sentence in dead:
         err.print(sentence, style="red", markup=False, highlight=False, soft_wrap=True)

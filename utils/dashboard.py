@@ -29,7 +29,7 @@ from utils.catalogue import THEMES, Indicator, load_indicators_catalogue, source
 from utils.errors import BookError
 from utils.portrait import Gap, Others, quantiles
 from utils.stories import comparison
-from utils.stories.catalogue_pages import data_date
+from utils.stories.catalogue_pages import towns_date
 from utils.stories.towns import identity
 from utils.territory import DENSITY_LABELS
 
@@ -341,7 +341,7 @@ def _write(path: Path, content: object) -> None:
 def _meta(measures: Sequence[_Measure]) -> dict[str, Any]:
     used = {name for m in measures for name in m.indicator.sources}
     return {
-        "date": data_date(),
+        "date": towns_date(),
         "references": [[key, label] for key, label in REFERENCES.items()],
         "assez": portrait.FEWEST,
         "themes": [[key, label] for key, label in THEMES.items()],

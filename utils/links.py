@@ -14,11 +14,11 @@ from typing import Final
 
 import requests
 
-from utils.catalogue import load_sources
+from utils.catalogue import Source, load_sources
 from utils.errors import OfflineError
 from utils.sources import is_offline
 
-__all__ = ["check_links", "named_addresses"]
+__all__ = ["check_links", "named_addresses", "without_address"]
 
 #: Seconds to connect, then to answer.
 TIMEOUT_S: Final = (10.0, 30.0)
@@ -29,7 +29,7 @@ _USER_AGENT: Final = "petites-villes (vérification hebdomadaire des liens)"
 _ADDRESS: Final = re.compile(r"https?://[^\s)>\]\"'`«»]+")
 #: What a page names but never leads to: launchers need an account, examples are examples.
 _NOT_FOLLOWED: Final = re.compile(
-    r"^https?://(?:localhost|127\.|datalab\.sspcloud\.fr/launcher)|MON_"
+    r"^https?://(?:localhost|127\.|exemple\.fr|datalab\.sspcloud\.fr/launcher)|MON_"
 )
 #: A server that answers so does not serve robots; the address is there.
 _GUARDED: Final = frozenset({401, 403, 405, 429})
@@ -52,12 +52,24 @@ def named_addresses(root: Path) -> dict[str, str]:
     return found
 
 
+def without_address() -> list[str]:
+    """Return the sources that name no address at all: nothing can be asked for them."""
+    return [source.id for source in load_sources().values() if not _of_source(source)]
+
+
+def _of_source(source: Source) -> str:
+    """Return the addresses of a source, separated by spaces."""
+    rule = source.resolve or {}
+    named = (source.landing, source.url, rule.get("dataset"), rule.get("listing"))
+    return " ".join(filter(None, named))
+
+
 def _texts(root: Path) -> Iterator[tuple[str, str]]:
     for source in load_sources().values():
-        rule = source.resolve or {}
-        named = (source.landing, source.url, rule.get("dataset"), rule.get("listing"))
-        yield f"source {source.id}", " ".join(filter(None, named))
-    pages = [*root.glob("*.qmd"), *root.glob("*.md"), *root.glob("*/*.qmd"), root / "_quarto.yml"]
+        yield f"source {source.id}", _of_source(source)
+    pages = [root / "_quarto.yml"]
+    for pattern in ("*.qmd", "*.md", "*/*.qmd", "data/*.md", "sspcloud/*.md"):
+        pages += root.glob(pattern)
     for path in sorted(pages):
         yield str(path.relative_to(root)), path.read_text(encoding="utf-8")
     for path in sorted((root / "notebooks").glob("*.ipynb")):

@@ -28,7 +28,7 @@ from utils.formats import counted, join_words, number, quantity, typographic
 from utils.maps import INSETS
 from utils.portrait import digits, headline
 from utils.stories import portrait
-from utils.stories.catalogue_pages import data_date
+from utils.stories.catalogue_pages import towns_date
 
 __all__ = ["FORMATS", "Report", "export", "export_all", "fingerprint", "html", "pdf"]
 
@@ -76,7 +76,7 @@ def content(town_code: str) -> dict[str, Any]:
         "unknown": [[one_reason.reason, _listed(one_reason.labels)] for one_reason in one.unknown],
         "method": f"{portrait.method()} {portrait.chance_sentence(one)}",
         "sources": [list(pair) for pair in portrait.source_lines(one)],
-        "date": data_date(),
+        "date": towns_date(),
         "fingerprint": fingerprint(),
         "map_alt": map_alt,
         "map_note": _territories(peers),

@@ -237,7 +237,8 @@ def proof(entry: Mapping[str, Any]) -> str:
     for one in entry["sources"]:
         sums = ", ".join(f"`{digest[:SHOWN_DIGITS]}`" for digest in one["sha256"])
         read = f", fichier lu : SHA-256 {sums}" if sums else ", aucun fichier lu"
-        lines.append(f"Source `{one['id']}`, millésime {one['vintage']}{read}.")
+        page = f"/chapters/sources.qmd#src-{one['id'].replace('_', '-')}"
+        lines.append(f"Source [`{one['id']}`]({page}), millésime {one['vintage']}{read}.")
     lines.append(_commit_line())
     items = "\n".join(f"- {typographic(line)}" for line in lines)
     summary = typographic(f"D’où vient {what} ?")

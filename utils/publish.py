@@ -35,7 +35,6 @@ from utils.formats import (
     number,
     of_town,
     ordinal,
-    percent,
     quantity,
     typographic,
     year,
@@ -50,7 +49,6 @@ __all__ = [
     "MarkdownBlock",
     "describe_bars",
     "describe_evolution",
-    "describe_histogram",
     "describe_map",
     "describe_scatter",
     "describe_strip",
@@ -575,25 +573,6 @@ def describe_bars(frame: pd.DataFrame, *, unit: str = "", decimals: int = 0) -> 
         tail = f" {counted(missing, 'valeur')} {MISSING}" if missing else ""
         return typographic(f"{counted(len(texts), 'barre')}. {known}{tail}")
     return typographic(f"{counted(len(texts), 'barre')}. {_sentence(' ; '.join(texts))}")
-
-
-def describe_histogram(
-    frame: pd.DataFrame, *, what: str, town_name: str = "", unit: str = "", decimals: int = 1
-) -> str:
-    """Describe what :func:`charts.histogram_of_towns` drew; ``what`` is the indicator."""
-    known = frame["value"].astype("float64").dropna()
-    low, median, high = (
-        quantity(value, unit, decimals) for value in (known.min(), known.median(), known.max())
-    )
-    text = f"{what} : {counted(len(known), 'ville')}, de {low} à {high}, médiane {median}."
-    if town_name:
-        own = frame.loc[frame["is_town"], "value"].astype("float64").dropna()
-        if own.empty:
-            return typographic(f"{text} {town_name} : {MISSING}")
-        below = percent(100 * float((known < own.iloc[0]).mean()))
-        value = quantity(own.iloc[0], unit, decimals)
-        text += f" {town_name} : {value}, plus que {below} des villes."
-    return typographic(text)
 
 
 def describe_scatter(

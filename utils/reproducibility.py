@@ -78,6 +78,7 @@ def figures_digest(root: Path) -> str:
     files = [
         *sorted((root / "utils").rglob("*.py")),
         *sorted(path for path in DATA.iterdir() if path.suffix in {".csv", ".yml"}),
+        *sorted(root.glob("*.qmd")),
         *sorted((root / "chapters").glob("*.qmd")),
         *sorted((root / "notebooks").glob("*.ipynb")),
     ]

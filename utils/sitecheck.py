@@ -317,6 +317,11 @@ _TOO_WIDE: Final = """() => {
   return wide.length ? wide.slice(0, 5) : ['la page'];
 }"""
 
+#: Blocks of code whose text goes beyond their frame: the page may be no wider, and cut it.
+_CUT: Final = """() => [...document.querySelectorAll('main pre')]
+  .filter((e) => e.scrollWidth > e.clientWidth + 1)
+  .map((e) => e.textContent.trim().slice(0, 40))"""
+
 #: Scroll down and back, so that what is loaded late is loaded; then the images not shown.
 _BROKEN_IMAGES: Final = """async () => {
   const images = [...document.images];
@@ -550,6 +555,7 @@ def _look(browser: Browser, address: str, name: str, width: int, shot: Path) -> 
         faults += [f"image non montrée, {_short(src)}" for src in page.evaluate(_BROKEN_IMAGES)]
         if wide := page.evaluate(_TOO_WIDE):
             faults.append(f"plus large que l’écran, {', '.join(wide)}")
+        faults += [f"texte plus large que son cadre, {text}…" for text in page.evaluate(_CUT)]
         if not _quiet(page, awaited):
             faults.append(f"des fichiers se font encore attendre après {PATIENCE_S} s")
         page.screenshot(path=str(shot), full_page=True, type="jpeg", quality=QUALITY)

@@ -18,7 +18,15 @@ from utils.errors import BookError
 from utils.formats import NBSP
 from utils.publish import MarkdownBlock
 
-__all__ = ["SERVICES", "Repository", "launch_links", "launch_url", "load_repository"]
+__all__ = [
+    "DOWNLOADS",
+    "IMAGES",
+    "SERVICES",
+    "Repository",
+    "launch_links",
+    "launch_url",
+    "load_repository",
+]
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 
@@ -26,6 +34,13 @@ _LAUNCHER: Final = "https://datalab.sspcloud.fr/launcher/ide"
 
 #: Services of the catalogue that run the notebooks: name shown -> chart.
 SERVICES: Final = {"JupyterLab": "jupyter-python", "VS Code": "vscode-python"}
+
+#: Images on which the lock is known to install. That of VS Code is left to the catalogue: the
+#: same tag could not be seen there, and a tag that does not exist starts nothing.
+IMAGES: Final = {"JupyterLab": "inseefrlab/onyxia-jupyter-python:py3.13.13"}
+
+#: Folder of the site where the notebooks are as they are, to be downloaded.
+DOWNLOADS: Final = "carnets"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +63,10 @@ class Repository:
         owner = urlsplit(self.url).path.strip("/")
         return f"https://raw.githubusercontent.com/{owner}/{self.branch}/{path}"
 
-    def page(self, path: str) -> str:
-        """Return the address at which a reader sees and downloads a file."""
-        return f"{self.url}/blob/{self.branch}/{path}"
+    @property
+    def archive(self) -> str:
+        """Address of all the files in one archive."""
+        return f"{self.url}/archive/refs/heads/{self.branch}.zip"
 
 
 def load_repository(root: Path = ROOT) -> Repository:
@@ -96,6 +112,7 @@ def launch_url(service: str, *, notebook: str = "", repository: Repository | Non
         "git.branch": repository.branch,
         "init.personalInit": repository.raw("sspcloud/init.sh"),
         **({"init.personalInitArgs": notebook} if notebook else {}),
+        **({"service.image.version": IMAGES[service]} if service in IMAGES else {}),
     }
     query = [f"name=pvd-{quote(name, safe='')}", "autoLaunch=true"]
     query += [f"{key}={quote(f'«{value}»', safe='')}" for key, value in values.items()]
@@ -109,11 +126,12 @@ def launch_links(notebook: str) -> MarkdownBlock:
         f"[{service}]({launch_url(service, notebook=notebook, repository=repository)})"
         for service in SERVICES
     ]
-    file = repository.page(f"notebooks/{notebook}.ipynb")
+    file = f'[le carnet](../{DOWNLOADS}/{notebook}.ipynb){{download="{notebook}.ipynb"}}'
     return MarkdownBlock(
         f"**Exécuter ce carnet sur le SSP Cloud**{NBSP}: {' ou '.join(links)}"
         f" (compte gratuit pour les agents publics et l’enseignement supérieur)."
-        f" [Télécharger le carnet]({file}).\n\n"
+        f" Télécharger {file}, ou [tout ce qu’il lui faut]({repository.archive})"
+        f" (archive zip).\n\n"
         f"**Voir une autre ville sans rien installer**{NBSP}: le"
         " [tableau de bord](../chapters/tableau_de_bord.qmd) les a toutes."
     )

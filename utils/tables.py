@@ -39,7 +39,6 @@ from utils.peers import ROLE, VARIABLES
 __all__ = [
     "INDICATOR_GROUPS",
     "LATEST_POPULATION",
-    "MANIFEST",
     "TABLES",
     "file_sha256",
     "load_bpe_types",
@@ -66,7 +65,6 @@ __all__ = [
     "load_osm_shops",
     "load_osm_types",
     "load_places",
-    "load_populations",
     "load_reach",
     "load_register_blanks",
     "load_shop_squares",
@@ -86,7 +84,6 @@ __all__ = [
 ]
 
 TABLES: Final = DATA / "tables"
-MANIFEST: Final = TABLES / "manifest.json"
 
 #: The files of indicators: a source that cannot be had leaves the other groups fresh.
 INDICATOR_GROUPS: Final = (
@@ -242,11 +239,6 @@ def load_towns(*, pvd: bool = False) -> pd.DataFrame:
     """
     towns = _towns()
     return (towns[towns["pvd"]] if pvd else towns).reset_index(drop=True).copy()
-
-
-def load_populations() -> pd.DataFrame:
-    """Load the municipal populations, long: ``code``, ``year``, ``population``."""
-    return _populations().copy()
 
 
 @lru_cache(maxsize=1)

@@ -25,7 +25,7 @@ import requests
 from utils import build, preview, sources, tables
 from utils.catalogue import DATA
 from utils.changes import compare_frames
-from utils.errors import BookError, OfflineError, PvdError
+from utils.errors import BookError, ChecksumError, OfflineError, PvdError
 from utils.formats import counted, join_words, typographic
 from utils.provenance import SHOWN_DIGITS, commit
 from utils.reproducibility import REPORT, figures_digest
@@ -62,7 +62,8 @@ class Finding:
     Attributes
     ----------
     kind
-        ``"table"`` (embedded) or ``"figure"`` (figure or table of the book).
+        ``"table"`` (embedded), ``"figure"`` (figure or table of the book), or ``"chapitre"``,
+        of which only those that fail are told.
     name
         Its identifier.
     verdict
@@ -118,6 +119,9 @@ def summary(findings: list[Finding]) -> str:
             counted(own.count(UNKNOWN), "non vérifiable"),
         ]
         told.append(f"{counted(len(own), one, several)} : {', '.join(counts)}")
+    failed = sum(finding.kind == "chapitre" for finding in findings)
+    if failed:
+        told.append(counted(failed, "chapitre en échec", "chapitres en échec"))
     return typographic(f"{' ; '.join(told)}.")
 
 
@@ -253,13 +257,21 @@ class Published:
         )
 
     def csv(self, name: str) -> bytes:
-        """Return the CSV of a figure, checked against the checksum of the report."""
+        """Return the CSV of a figure.
+
+        Raises
+        ------
+        ChecksumError
+            It is not the one that the report tells.
+        BookError
+            It cannot be read.
+        """
         told = self.figures[name].get("csv")
         if not isinstance(told, dict) or not isinstance(told.get("file"), str):
             raise self._malformed()
         content = self.read(told["file"])
         if hashlib.sha256(content).hexdigest() != told.get("sha256"):
-            raise BookError("le CSV publié n’est pas celui que dit le rapport publié.")
+            raise ChecksumError("le CSV publié n’est pas celui que dit le rapport publié")
         return content
 
     def read(self, path: str) -> bytes:
@@ -317,6 +329,9 @@ def verify_figures(
 ) -> list[Finding]:
     """Execute every chapter, and compare what it publishes with a published site.
 
+    A chapter that fails is a difference, and so is each figure that it does not reach: it runs
+    offline, on tables that are there, so that no source can be the cause.
+
     Parameters
     ----------
     root : Path
@@ -339,7 +354,8 @@ def verify_figures(
         report = figures / "report.json"
         made = json.loads(report.read_text("utf-8"))["figures"] if report.is_file() else {}
         order = dict.fromkeys([*published.figures, *made])
-        return [_figure(name, published, made, failed, figures) for name in order]
+        broken = [Finding("chapitre", name, DIFFERENT, why) for name, why in failed.items()]
+        return [*broken, *(_figure(name, published, made, failed, figures) for name in order)]
 
 
 def _figure(
@@ -352,16 +368,17 @@ def _figure(
     if name not in published.figures:
         return Finding("figure", name, UNKNOWN, "le site publié ne l’a pas")
     if name not in made:
-        why = failed.get(str(published.figures[name].get("notebook", "")), "")
-        if why:
-            return Finding("figure", name, UNKNOWN, why)
-        return Finding("figure", name, DIFFERENT, "aucun chapitre ne la publie plus")
+        chapter = str(published.figures[name].get("notebook", ""))
+        gone = f"{chapter} échoue avant elle" if chapter in failed else ""
+        return Finding("figure", name, DIFFERENT, gone or "aucun chapitre ne la publie plus")
     try:
         before = published.csv(name)
         after = (figures / made[name]["csv"]["file"]).read_bytes()
         if before == after:
             return Finding("figure", name, SAME)
         gap = compare_frames(_read_csv(before), _read_csv(after))
+    except ChecksumError as error:
+        return Finding("figure", name, DIFFERENT, str(error))
     except (PvdError, ValueError) as error:
         return Finding("figure", name, UNKNOWN, str(error))
     return Finding("figure", name, DIFFERENT if gap else SAME, gap or "aux arrondis près")

@@ -42,27 +42,32 @@ KILOBYTE: Final = 1000
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """The most that a page may weigh, kilobytes of 1,000 bytes, and why (French).
+    """The most that some pages may weigh, kilobytes of 1,000 bytes, and why; both in French.
 
     ``opening`` is the most that it may load before the reader moves, where that is less.
     """
 
+    pages: str
     kilobytes: int
     reason: str
     opening: int | None = None
 
 
 #: For every page that has no budget of its own.
-COMMON: Final = Budget(400, "deux secondes d’attente au plus à 1,6 Mbit/s, une 3G correcte")
+COMMON: Final = Budget(
+    "toute autre page", 400, "deux secondes d’attente au plus à 1,6 Mbit/s, une 3G correcte"
+)
 
 #: Beginning of the name of some pages -> their own budget; the first that fits holds.
 BUDGETS: Final[Mapping[str, Budget]] = {
     "notebooks/": Budget(
+        "les carnets",
         750,
         "les carnets ont une douzaine de figures et de cartes, et parfois un tableau que l’on"
         " trie, dont la bibliothèque pèse 300 ko ; le texte se lit avant qu’elles n’arrivent",
     ),
     "chapters/tableau_de_bord": Budget(
+        "le tableau de bord",
         750,
         "la bibliothèque qui trace l’évolution et la carte, 305 ko, n’est demandée que lorsque"
         " l’on descend jusqu’à elles",
@@ -78,10 +83,10 @@ def budget_of(page: str) -> Budget:
 
 def budgets_markdown() -> str:
     """Return the budgets as a list in French, for the page that says what is verified."""
-    lines = [f"- toute page : {COMMON.kilobytes} ko ({COMMON.reason}) ;"]
-    for start, one in BUDGETS.items():
+    lines = []
+    for one in (*BUDGETS.values(), COMMON):
         opening = f", dont {one.opening} ko à l’ouverture" if one.opening else ""
-        lines.append(f"- `{start}` : {one.kilobytes} ko{opening} ({one.reason}) ;")
+        lines.append(f"- {one.pages} : {one.kilobytes} ko{opening} ({one.reason}) ;")
     return typographic("\n".join(lines).removesuffix(" ;") + ".")
 
 
@@ -148,11 +153,13 @@ def report(weights: Iterable[Weight]) -> dict[str, Any]:
     return {
         one.page: {
             "bytes": one.size,
+            "budget": budget.kilobytes * KILOBYTE,
             "opening_bytes": one.opening_size,
-            "budget": budget_of(one.page).kilobytes * KILOBYTE,
+            "opening_budget": (budget.opening or budget.kilobytes) * KILOBYTE,
             "files": dict(one.heaviest),
         }
         for one in weights
+        for budget in (budget_of(one.page),)
     }
 
 

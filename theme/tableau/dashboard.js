@@ -241,7 +241,7 @@ function page(context) {
           Object.values(meta.sources).map(([name, link]) => h("li", null, link ? h("a", { href: link }, name) : name)),
         ),
       ),
-      h("p", null, `Données au ${meta.date} ; calculs des auteurs.`),
+      h("p", null, `Liste des villes au ${meta.date} ; calculs des auteurs.`),
     ),
   ];
 }
@@ -456,7 +456,7 @@ function card(context) {
     told.length ? legend(context.reference, town, group) : h("p", null, nothing(group, meta.assez)),
     h("ul", { class: "tdb-traits" }, told.slice(0, TRAITS_OF_CARD).map((one) => trait(one, { themes, names, brief: true }))),
     h("p", null, h("a", { href: href(), target: "_blank", rel: "noopener" }, "Voir le tableau de bord entier")),
-    h("p", { class: "tdb-aide" }, `Portrait des petites villes, données au ${meta.date}.`),
+    h("p", { class: "tdb-aide" }, `Portrait des petites villes, liste des villes au ${meta.date}.`),
   ];
 }
 

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import math
-import re
 from datetime import date
 from typing import Final
 
 import yaml
 
-from utils import tables
+from utils import reach, tables
 from utils.catalogue import DATA, THEMES, load_indicators_catalogue, load_sources
 from utils.formats import counted, join_words, number, typographic
 
 __all__ = [
-    "data_date",
     "indicators_markdown",
+    "reach_markdown",
     "sources_markdown",
     "tables_markdown",
     "timings_markdown",
+    "towns_date",
 ]
 
 _LICENCES: Final = {
@@ -101,6 +101,29 @@ def tables_markdown() -> str:
     return typographic("\n".join(lines))
 
 
+def reach_markdown() -> str:
+    """Write from where the tables can be rebuilt, and which files only a mirror has."""
+    found = reach.measure()
+    only = set(found.tables[reach.MIRROR])
+    without = [name for entries in found.tables.values() for name in entries if name not in only]
+    lines = [" ".join(found.sentences()), ""]
+    lines += ["| Le fichier se trouve | Sources |", "|:---|:---|"]
+    for place, names in found.sources.items():
+        lines.append(f"| {place} | {', '.join(map(source_link, names)) or 'aucune'} |")
+    if without:
+        lines.append(f"\nTables qui se refont sans miroir : {join_words(_coded(without))}.")
+    return typographic("\n".join(lines))
+
+
+def source_link(name: str) -> str:
+    """Return the name of a source, linked to what its chapter says of it."""
+    return f"[`{name}`](sources.qmd#src-{name.replace('_', '-')})"
+
+
+def _coded(names: list[str]) -> list[str]:
+    return [f"`{name}`" for name in names]
+
+
 def timings_markdown() -> str:
     """Write how long the commands take, as measured once (``data/timings.yml``)."""
     known = yaml.safe_load((DATA / "timings.yml").read_text(encoding="utf-8"))
@@ -139,15 +162,18 @@ _MONTHS: Final = [
 ]
 
 
-def data_date() -> str:
-    """Return the date of the newest dated source of the tables: ``"27 avril 2026"``."""
-    dates = [
-        date.fromisoformat(source["vintage"])
+def towns_date() -> str:
+    """Return the date of the list of towns: ``"27 avril 2026"``.
+
+    It dates an edition of the book, each figure having the vintage of its own sources.
+    """
+    (vintage,) = {
+        source["vintage"]
         for entry in tables.load_manifest()["tables"].values()
         for source in entry["sources"]
-        if re.fullmatch(r"\d{4}-\d{2}-\d{2}", source["vintage"])
-    ]
-    return _french_date(max(dates))
+        if source["id"] == "pvd_communes"
+    }
+    return _french_date(date.fromisoformat(vintage))
 
 
 def _french_date(when: date) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -10,14 +11,15 @@ import yaml
 
 from utils import tables
 from utils.catalogue import THEMES, Source, load_indicators_catalogue, load_sources
-from utils.formats import join_words, number, typographic
+from utils.formats import counted, join_words, number, typographic
 from utils.publish import MarkdownBlock, figures_dir
 from utils.stories import towns
-from utils.stories.catalogue_pages import data_date
+from utils.stories.catalogue_pages import towns_date
 from utils.style import render
 
-__all__ = ["datasets", "declaration", "picture"]
+__all__ = ["citation", "datasets", "declaration", "picture"]
 
+_DATA_GOUV: Final = "https://www.data.gouv.fr/"
 _ROOT: Final = Path(__file__).resolve().parent.parent.parent
 
 _TAGS: Final = (
@@ -55,8 +57,8 @@ def declaration() -> MarkdownBlock:
         " publiques. Chaque figure mène à ses données, à ses sources avec leur millésime et leur"
         " empreinte, et au code qui la dessine ; une commande les recalcule et dit ce qui"
         " diffère. Les carnets, en Python, tournent pour n’importe quelle ville.\n\n"
-        f"Données au {data_date()}. Code sous licence MIT, textes et tables sous Licence Ouverte"
-        " 2.0.\n\n"
+        f"Liste des villes au {towns_date()}. Code sous licence MIT ; textes et tables sous Licence"
+        " Ouverte 2.0 ; tables tirées d’OpenStreetMap sous ODbL 1.0.\n\n"
         "Réponse au défi « Revitalisation des petites villes » de la Banque des Territoires."
     )
     fields = (
@@ -66,8 +68,33 @@ def declaration() -> MarkdownBlock:
         ("Mots-clés", ", ".join(_TAGS)),
         ("Description", text),
     )
-    blocks = [f"**{name}**\n\n```text\n{value}\n```" for name, value in fields]
+    return _to_copy(fields)
+
+
+def _to_copy(fields: Sequence[tuple[str, str]]) -> MarkdownBlock:
+    """Write texts that a button copies, each under its name."""
+    # Of the language « default », which has no colours, so that Quarto adds its button.
+    blocks = [f"**{name}**\n\n```default\n{value}\n```" for name, value in fields]
     return MarkdownBlock("\n\n".join(blocks) + "\n")
+
+
+def citation() -> MarkdownBlock:
+    """Return how to cite the book, in words and for BibTeX, each ready to be copied."""
+    known = yaml.safe_load((_ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    (author,) = (one["name"] for one in known["authors"])
+    edition, year = f"liste des villes au {towns_date()}", towns_date().rpartition(" ")[2]
+    words = f"{author}, « {known['title']} », version {known['version']}, {edition}. {_site()}"
+    bibtex = (
+        "@misc{portrait-petites-villes,\n"
+        f"  author = {{{{{author}}}}},\n"
+        f"  title = {{{known['title']}}},\n"
+        f"  year = {{{year}}},\n"
+        f"  version = {{{known['version']}}},\n"
+        f"  note = {{{edition[0].upper()}{edition[1:]}}},\n"
+        f"  url = {{{_site()}}}\n"
+        "}"
+    )
+    return _to_copy((("Dans un texte", typographic(words)), ("BibTeX", bibtex)))
 
 
 def datasets() -> MarkdownBlock:
@@ -77,19 +104,28 @@ def datasets() -> MarkdownBlock:
         for entry in tables.load_manifest()["tables"].values()
         for source in entry["sources"]
     }
-    here: dict[str, Source] = {}
-    elsewhere: dict[str, Source] = {}
+    pages: dict[str, list[Source]] = {}
     for name, source in load_sources().items():
-        if name in used and source.landing:
-            there = source.landing.startswith("https://www.data.gouv.fr/")
-            (here if there else elsewhere).setdefault(source.landing, source)
-    lines = [f"- [{one.title}](<{page}>), {one.producer}" for page, one in here.items()]
-    lines.append("")
-    lines.append(
-        "Les autres sources ont leur page chez leur producteur ; cherchez-les par leur titre :\n"
-    )
-    lines += [f"- [{one.title}](<{page}>), {one.producer}" for page, one in elsewhere.items()]
+        if name in used:
+            pages.setdefault(source.landing or "", []).append(source)
+    unknown = pages.pop("", [])
+    here = {page: pages[page] for page in pages if page.startswith(_DATA_GOUV)}
+    lines = _datasets_lines(here)
+    lines.append("\nD’autres ont leur page chez leur producteur ; cherchez-les par leur titre :\n")
+    lines += _datasets_lines({page: pages[page] for page in pages if page not in here})
+    if unknown:
+        lines.append("\nDe ceux-ci, la page n’est pas connue avec certitude :\n")
+        lines += [f"- {one.title}, {one.producer}" for one in unknown]
     return MarkdownBlock(typographic("\n".join(lines)) + "\n")
+
+
+def _datasets_lines(pages: Mapping[str, Sequence[Source]]) -> list[str]:
+    """Return a line a page: its first dataset, and how many others are there."""
+    lines = []
+    for page, (first, *others) in pages.items():
+        more = f", et {counted(len(others), 'autre')} de la même page" if others else ""
+        lines.append(f"- [{first.title}](<{page}>), {first.producer}{more}")
+    return lines
 
 
 def picture() -> MarkdownBlock:
