@@ -202,7 +202,7 @@ def astray() -> str:
     land, sea = farms[~farms["at_sea"]], farms[farms["at_sea"] & ~farms["placed"]]
     out, kept = land[~land["placed"]], land[land["placed"]]
     wind = _on_land(tables.load_wind())
-    towns = tables.load_towns()
+    towns = tables.load_towns().dropna(subset=["lon", "lat"])
     towns = towns[~towns["code"].str.startswith("97")]
     middles, tree = ((np.radians(frame[["lat", "lon"]])) for frame in (towns, wind))
     km = EARTH_KM * BallTree(tree, metric="haversine").query(middles)[0][:, 0]
