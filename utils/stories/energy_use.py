@@ -177,7 +177,7 @@ def consumption_table(town: pd.Series) -> pd.DataFrame:
             known += unknown
         rest = total - known
         if rest > 0.5:
-            rows.append((name, "Non ventilé", rest, rest, "secteur secret"))
+            rows.append((name, "Non ventilé", rest, rest, "dans le total, sans secteur"))
         told = (
             MISSING
             if math.isnan(total)

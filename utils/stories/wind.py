@@ -80,7 +80,7 @@ def around(town: pd.Series) -> str:
     if communes.empty:
         return typographic(
             f"Le registre n’a aucune éolienne {in_town(town['name'])} ni dans les communes dont le"
-            f" centre est à moins de {reach} km."
+            f" centre est à moins de {quantity(reach, 'km')}."
         )
     power, energy_mwh = communes["power_kw"].sum(), communes["energy_mwh"].sum()
     first = (
@@ -92,11 +92,12 @@ def around(town: pd.Series) -> str:
     )
     if reach > AROUND_KM[0]:
         first += (
-            f" Il n’y en a pas non plus à moins de {AROUND_KM[0]} km : la commune la plus proche"
-            f" qui en ait, {communes['name'].iloc[0]}, est à {number(communes['km'].iloc[0])} km."
+            f" Il n’y en a pas non plus à moins de {quantity(AROUND_KM[0], 'km')} : la commune la"
+            f" plus proche qui en ait, {communes['name'].iloc[0]}, est à"
+            f" {quantity(communes['km'].iloc[0], 'km')}."
         )
     return typographic(
-        f"{first} À moins de {reach} km, {counted(len(communes), 'commune')} en"
+        f"{first} À moins de {quantity(reach, 'km')}, {counted(len(communes), 'commune')} en"
         f" {plural(len(communes), 'a', 'ont')}, pour {quantity(power / 1000, 'MW')} et environ"
         f" {quantity(energy_mwh / 1000, 'GWh')} en 2023."
     )
@@ -109,25 +110,24 @@ def _map_title(town: pd.Series, communes: pd.DataFrame, reach: int) -> str:
     """
     total = communes["power_kw"].sum()
     own = communes.loc[communes["code"] == town["code"], "power_kw"].sum()
-    near = AROUND_KM[0]
+    near = quantity(AROUND_KM[0], "km")
     if own and len(communes) > 1:
         return (
             f"{place_of(town)}, {quantity(own / 1000, 'MW')} d’éolien :"
-            f" {percent(100 * own / total)} de ce qui est raccordé à moins de {near} km"
+            f" {percent(100 * own / total)} de ce qui est raccordé à moins de {near}"
         )
     if own:
         return (
-            f"{place_of(town)}, {quantity(own / 1000, 'MW')} d’éolien, les seuls à moins de"
-            f" {near} km"
+            f"{place_of(town)}, {quantity(own / 1000, 'MW')} d’éolien, les seuls à moins de {near}"
         )
-    if reach > near:
+    if reach > AROUND_KM[0]:
         return (
-            f"Aucune éolienne à moins de {near} km {of_town(town['name'])} : la plus proche est à"
-            f" {number(communes['km'].iloc[0])} km, {in_town(communes['name'].iloc[0])}"
+            f"Aucune éolienne à moins de {near} {of_town(town['name'])} : la plus proche est à"
+            f" {quantity(communes['km'].iloc[0], 'km')}, {in_town(communes['name'].iloc[0])}"
         )
     return (
         f"Pas d’éolienne {in_town(town['name'])}, mais {quantity(total / 1000, 'MW')} à moins de"
-        f" {near} km"
+        f" {near}"
     )
 
 
@@ -160,7 +160,7 @@ def wind_map(town: pd.Series) -> Story | None:
         ),
         alt=describe_map(
             drawn,
-            what=f"puissance éolienne des communes à moins de {reach} km",
+            what=f"puissance éolienne des communes à moins de {quantity(reach, 'km')}",
             noun="commune",
             town_name=town["name"],
             unit="MW",
