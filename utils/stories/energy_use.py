@@ -134,7 +134,7 @@ def consumption(town: pd.Series, kind: str) -> Story | None:
             " villes comparables, sa région."
         ),
         alt=describe_bars(drawn, unit="MWh par habitant", decimals=1),
-        sources=("conso_communes", "population_historique"),
+        sources=("conso_communes", "conso_communes_lot", "population_historique"),
         note=typographic(
             "« n. d. » : secteur secret ou absent du fichier, jamais nul. L’ensemble comprend ce"
             " que le fichier donne sans secteur. Il est un minimum là où des mailles sont secrètes,"
