@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import contextily
@@ -281,11 +282,62 @@ def test_scale_length(width, bar):
     assert maps.scale_length(width) == bar
 
 
-def test_a_map_shows_as_far_around_as_asked(town):
-    figure, _ = maps.town_map(town, basemap=False, around_m=12_000)
+def stocks() -> pd.DataFrame:
+    """Three communes and their stocks, the second 40 km from the town; synthetic."""
+    return pd.DataFrame({
+        "lon": [1.36, 1.85, 1.37], "lat": [44.76, 44.75, 44.76],
+        "value": [25.0, 100.0, 4.0], "name": ["Aube", "Brise", "Cime"],
+    })  # fmt: skip
+
+
+def test_a_ring_is_shown_whole_with_all_the_points(town):
+    figure, _ = maps.town_map(town, stocks(), basemap=False, ring_m=25_000, unit="MW")
     axes = figure.axes[0]
-    assert np.ptp(axes.get_xlim()) == pytest.approx(24_000)
-    assert np.ptp(axes.get_ylim()) == pytest.approx(24_000)
+    assert np.ptp(axes.get_xlim()) > 25_000 + 39_000
+    assert np.ptp(axes.get_ylim()) > 50_000
+    assert "à 25\u00a0km du centre" in seen(figure)
+    legible(figure)
+
+
+def test_stocks_around_a_town_are_circles_of_proportional_area(town):
+    figure, _ = maps.town_map(town, stocks(), basemap=False, top=400.0, unit="MW")
+    circles = [line for line in figure.axes[0].lines if line.get_marker() == "o"]
+    sizes = sorted(line.get_markersize() for line in circles)
+    assert sizes[2] / sizes[1] == pytest.approx(2)  # 100 and 25
+    assert sizes[2] == pytest.approx(maps.CIRCLE_PT[0] / 2)  # a quarter of the area of 400
+    assert "200\u00a0MW" in seen(figure)
+
+
+def test_names_of_points_cover_neither_each_other_nor_the_points(town):
+    figure, _ = maps.town_map(town, stocks(), basemap=False, ring_m=25_000, top=100.0)
+    axes = figure.axes[0]
+    names = [text for text in axes.texts if text.get_text() in set(stocks()["name"])]
+    assert "Brise" in {text.get_text() for text in names}
+    boxes = [text.get_window_extent() for text in names]
+    assert not any(one.overlaps(two) for one, two in itertools.combinations(boxes, 2))
+    places = gpd.GeoSeries.from_xy(stocks()["lon"], stocks()["lat"], crs=4326).to_crs(2154)
+    for x, y in axes.transData.transform(places.get_coordinates().to_numpy()):
+        assert not any(one.contains(x, y) for one in boxes)
+
+
+def test_scale_bar_leaves_the_points_to_be_seen(town):
+    corner = pd.DataFrame({"lon": [1.301], "lat": [44.701], "category": ["lieu"]})
+    figure, _ = maps.town_map(town, corner, basemap=False)
+    axes = figure.axes[0]
+    bar = axes.patches[-1]
+    place = gpd.GeoSeries.from_xy(corner["lon"], corner["lat"], crs=4326).to_crs(2154)
+    left, low, right, high = axes.patches[-2].get_bbox().extents
+    assert not (left <= place.x[0] <= right and low <= place.y[0] <= high)
+    assert left <= bar.get_x() <= bar.get_x() + bar.get_width() <= right
+
+
+def test_outlines_around_are_named_where_there_are_some(town):
+    near = gpd.GeoDataFrame({"code": ["46128"]}, geometry=[box(1.4, 44.7, 1.5, 44.8)], crs=4326)
+    far = near.assign(geometry=near.geometry.translate(3.0))
+    figure, _ = maps.town_map(town, neighbours=near, basemap=False)
+    assert "autre Petite ville de demain" in seen(figure)
+    figure, _ = maps.town_map(town, neighbours=far, basemap=False)
+    assert "autre Petite ville de demain" not in seen(figure)
 
 
 def test_no_outline_is_an_error(town):

@@ -104,11 +104,14 @@ def _town_handle(town_name: str) -> Line2D:
     )
 
 
-def _strip(axes: Axes, others: Floats, own: float) -> None:
-    """Draw one distribution: points, 10th-90th percentiles, quartiles, median, the town."""
+def _strip(axes: Axes, others: Floats, own: float, end: float) -> None:
+    """Draw one distribution: percentiles, quartiles, median, the town, and points up to ``end``."""
     if others.size:
         lift = np.random.default_rng(20260427).uniform(-0.34, 0.34, others.size)
-        axes.plot(others, lift, "o", ms=3.4, color=MUTED, alpha=0.4, mec="none", zorder=2)
+        near = others <= end
+        axes.plot(
+            others[near], lift[near], "o", ms=3.4, color=MUTED, alpha=0.4, mec="none", zorder=2
+        )
         p10, q1, median, q3, p90 = np.quantile(others, [0.1, 0.25, 0.5, 0.75, 0.9])
         axes.plot([p10, p90], [0, 0], color=MUTED, lw=1.4, zorder=3)
         axes.barh(
@@ -159,18 +162,19 @@ def _strip_row(rows: pd.DataFrame, unit: str, decimals: int, *, shared: bool) ->
     )
 
 
-def _cut_far(axes: Axes, row: _StripRow) -> Floats:
-    """Say how many towns are beyond nine in ten of them, and return the others' values."""
-    values = np.append(row.others, row.own)
-    end = float(np.nanmax([np.quantile(row.others, 0.9), row.own]))
-    beyond = int((row.others > end).sum())
-    if beyond and np.quantile(row.others, 0.9) > 0:
-        axes.text(
-            1, 0.97, f"{beyond} au-delà →", transform=axes.transAxes, ha="right", va="top",
-            color=MUTED, zorder=6,
-        )  # fmt: skip
-        return values[~(values > end)]
-    return values
+def _end(row: _StripRow) -> float:
+    """Return the value that nine towns in ten, and the town, do not exceed."""
+    ninth = float(np.quantile(row.others, 0.9))
+    return max(ninth, row.own) if np.isfinite(row.own) else ninth
+
+
+def _tell_beyond(axes: Axes, count: int) -> None:
+    """Say at the right how many towns are beyond the scale, which is widened to make room."""
+    text = f"{count} au-delà →"
+    left, right = axes.get_xlim()
+    room = 1 - (text_width(text) + 0.05) / (WIDTH_IN - 0.2)
+    axes.set_xlim(left, left + (right - left) / room)
+    axes.text(1, 0.97, text, transform=axes.transAxes, ha="right", va="top", color=MUTED, zorder=6)
 
 
 @house_figure
@@ -229,13 +233,15 @@ def strip_against(
     figure = _figure(sum(heights) + 0.35, title)
     panels = figure.subplots(len(labels), 1, sharex=shared, squeeze=False)[:, 0]
     for axes, row in zip(panels, rows_in, strict=True):
-        _strip(axes, row.others, row.own)
+        far = cut and not shared and row.others.size and np.quantile(row.others, 0.9) > 0
+        end = _end(row) if far else float("inf")
+        _strip(axes, row.others, row.own, end)
         axes.set_title(row.text, loc="left", pad=3)
         axes.set_title(row.value, loc="right", pad=3, color=TOWN, fontweight="bold")
         shown = values if shared else np.append(row.others, row.own)
-        if cut and not shared and row.others.size:
-            shown = _cut_far(axes, row)
-        axes.set(ylim=(-0.5, 0.5), xlim=_limits(shown))
+        axes.set(ylim=(-0.5, 0.5), xlim=_limits(shown[~(shown > end)]))
+        if (row.others > end).any():
+            _tell_beyond(axes, int((row.others > end).sum()))
         axes.yaxis.set_major_locator(NullLocator())
         axes.spines["left"].set_visible(False)
         axes.grid(axis="x")

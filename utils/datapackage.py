@@ -76,6 +76,7 @@ _TITLES: Final[Mapping[str, str]] = {
     "energie_regions": "Production et facteur de charge des régions",
     "energie_histoire": "Production et consommation des régions depuis 2008",
     "consommation_regions": "Consommation des régions par secteur",
+    "consommation_secrets": "Ce que l’on sait du secret des consommations de chaque commune",
     "erreur_energie": "Erreur de l’estimation de l’énergie",
     "ecart_departements": "Énergie estimée et mesurée par département",
     "eolien_communes": "Éolien par commune",

@@ -25,8 +25,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
+from matplotlib.patheffects import withStroke
+from matplotlib.transforms import Bbox
 from numpy.typing import NDArray
-from shapely import box
+from shapely import Point, box
 
 from utils.communes import local_epsg
 from utils.errors import TableError
@@ -535,19 +537,58 @@ def scale_length(width_m: float) -> float:
     return _nice_below(width_m * 0.3)
 
 
-def _scale_bar(axes: Axes) -> None:
-    """Draw a scale bar in the lower left corner, on a white ground."""
+#: Corners where a scale bar may go, as shares of the axes, the usual one first.
+_CORNERS: tuple[tuple[float, float], ...] = ((0, 0), (1, 0), (0, 1), (1, 1))
+#: Size of the ground of a scale bar, and its distance to the edges, in inches.
+SCALE_BOX_IN = (0.14, 0.34)  # added to the length of the bar, height
+SCALE_EDGE_IN = 0.06
+
+
+def _scale_bar(
+    figure: Figure, axes: Axes, busy: NDArray[np.float64], *, corners: Sequence[int] = (0, 1, 2, 3)
+) -> None:
+    """Draw a scale bar on a white ground, in the corner that hides the fewest things.
+
+    Parameters
+    ----------
+    figure, axes
+        The axes at their place in the figure: the ground has a size in inches.
+    busy : ndarray of shape (n, 2)
+        What should stay visible, in the units of the axes.
+    corners : sequence of int
+        Which of :data:`_CORNERS` may be used.
+    """
     left, right = axes.get_xlim()
     low, high = axes.get_ylim()
     length = scale_length(right - left)
-    x, y = left + (right - left) * 0.03, low + (high - low) * 0.03
     label = quantity(length / 1000, "km") if length >= 1000 else quantity(length, "m")
-    tall = (high - low) * 0.012
-    axes.add_patch(Rectangle((x, y), length, tall, fc=INK, ec="white", lw=0.8, zorder=9))
-    axes.text(
-        x + length / 2, y + tall * 2, label, ha="center", va="bottom", zorder=9,
-        bbox={"fc": "white", "ec": "none", "alpha": 0.75, "pad": 1.2},
+    frame = axes.get_window_extent()
+    metres = figure.dpi * np.array([(right - left) / frame.width, (high - low) / frame.height])
+    bar_in = max(length / metres[0], text_width(label))
+    ground = metres * (bar_in + SCALE_BOX_IN[0], SCALE_BOX_IN[1])
+    edge = metres * SCALE_EDGE_IN
+
+    def origin(corner: int) -> NDArray[np.float64]:
+        across, up = _CORNERS[corner]
+        free = np.array([right - left, high - low]) - ground - 2 * edge
+        place: NDArray[np.float64] = np.array([left, low]) + edge + free * (across, up)
+        return place
+
+    def hidden(corner: int) -> int:
+        start = origin(corner)
+        return int(((busy >= start) & (busy <= start + ground)).all(axis=1).sum())
+
+    x, y = origin(min(corners, key=hidden))
+    axes.add_patch(Rectangle((x, y), *ground, fc="white", ec="none", alpha=0.9, zorder=8))
+    middle = x + ground[0] / 2
+    tall = 0.055 * metres[1]
+    axes.add_patch(
+        Rectangle(
+            (middle - length / 2, y + 0.06 * metres[1]), length, tall,
+            fc=INK, ec="white", lw=0.8, zorder=9,
+        )
     )  # fmt: skip
+    axes.text(middle, y + 0.13 * metres[1], label, ha="center", va="bottom", zorder=9)
 
 
 def _basemap(axes: Axes, epsg: int) -> str:
@@ -581,6 +622,12 @@ def _extent(bounds: Sequence[float]) -> tuple[float, float, float, float]:
     return x - width / 2, y - height / 2, x + width / 2, y + height / 2
 
 
+def _placed(points: pd.DataFrame, epsg: int) -> gpd.GeoSeries:
+    """Return the places of some points (``lon``, ``lat``) in a CRS, on the same index."""
+    places = gpd.points_from_xy(points["lon"], points["lat"])
+    return gpd.GeoSeries(places, index=points.index, crs=4326).to_crs(epsg)
+
+
 def _focus(
     points: pd.DataFrame, epsg: int, whole: tuple[float, float, float, float]
 ) -> tuple[float, float, float, float] | None:
@@ -588,15 +635,76 @@ def _focus(
     known = points.dropna(subset=["lon", "lat"])
     if known.empty:
         return None
-    places = gpd.GeoSeries(gpd.points_from_xy(known["lon"], known["lat"]), crs=4326).to_crs(epsg)
-    left, low, right, high = (float(edge) for edge in places.total_bounds)
+    left, low, right, high = (float(edge) for edge in _placed(known, epsg).total_bounds)
     near = _extent([left - FOCUS_M, low - FOCUS_M, right + FOCUS_M, high + FOCUS_M])
     return near if near[2] - near[0] < (whole[2] - whole[0]) / 2 else None
 
 
-def _town_points(axes: Axes, points: pd.DataFrame, epsg: int) -> list[Artist]:
+def _town_circles(
+    axes: Axes, places: gpd.GeoSeries, values: pd.Series, *, top: float, unit: str
+) -> list[Artist]:
+    """Draw proportional circles, the largest below; return the legend."""
+    across = CIRCLE_PT[0] * np.sqrt(values / top)
+    for i in values.sort_values(ascending=False, kind="stable").index:
+        axes.plot(
+            places.x[i], places.y[i], "o", ms=max(float(across[i]), 2.5), color=PALETTE[0],
+            alpha=0.6, mec="white", mew=0.6, zorder=7,
+        )  # fmt: skip
+    steps = dict.fromkeys(_nice_below(top * part) for part in (1, 0.2, 0.05))
+    return [
+        Line2D(
+            [], [], marker="o", ls="", color=PALETTE[0], alpha=0.6, mec="white", mew=0.6,
+            ms=CIRCLE_PT[0] * float(np.sqrt(step / top)),
+            label=quantity(step, unit, 0 if step >= 1 else 2),
+        )
+        for step in steps
+    ]  # fmt: skip
+
+
+#: Most names that a map of one town bears, and where a name may stand around its point:
+#: sideways and upwards (-1, 0, 1).
+MOST_NAMES = 10
+_SIDES = ((1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, 1), (1, -1), (-1, -1))
+
+
+def _name_points(
+    figure: Figure,
+    axes: Axes,
+    at: NDArray[np.float64],
+    names: Sequence[str],
+    radii_pt: Sequence[float],
+) -> None:
+    """Write the names of the first points, but those that would cover something.
+
+    A name stands on the first free side of its point: on no other name, on no point, on no
+    scale bar, within the map.
+    """
+    pixels_pt = figure.dpi / 72
+    frame = axes.get_window_extent()
+    taken = [patch.get_window_extent() for patch in axes.patches if isinstance(patch, Rectangle)]
+    for (x, y), radius in zip(axes.transData.transform(at), radii_pt, strict=True):
+        reach = radius * pixels_pt
+        taken.append(Bbox.from_extents(x - reach, y - reach, x + reach, y + reach))
+    for place, name, radius in zip(at[:MOST_NAMES], names, radii_pt, strict=False):
+        for across, up in _SIDES:
+            away = (radius + 2.5) * (0.8 if across and up else 1)
+            text = axes.annotate(
+                typographic(name), place, xytext=(across * away, up * away),
+                textcoords="offset points", zorder=10,
+                ha={1: "left", 0: "center", -1: "right"}[across],
+                va={1: "bottom", 0: "center", -1: "top"}[up],
+                path_effects=[withStroke(linewidth=2.5, foreground="white", alpha=0.85)],
+            )  # fmt: skip
+            extent = text.get_window_extent()
+            inside = frame.contains(extent.x0, extent.y0) and frame.contains(extent.x1, extent.y1)
+            if inside and not extent.count_overlaps(taken):
+                taken.append(extent)
+                break
+            text.remove()
+
+
+def _town_points(axes: Axes, points: pd.DataFrame, places: gpd.GeoSeries) -> list[Artist]:
     """Draw places, colour and shape by category; return the legend."""
-    places = gpd.GeoSeries(gpd.points_from_xy(points["lon"], points["lat"]), crs=4326).to_crs(epsg)
     categories = (
         points["category"].fillna(MISSING)
         if "category" in points.columns
@@ -626,7 +734,10 @@ def town_map(
     *,
     basemap: bool = True,
     focus: bool = False,
-    around_m: float = 0.0,
+    neighbours_name: str = "autre Petite ville de demain",
+    ring_m: float = 0.0,
+    top: float | None = None,
+    unit: str = "",
     title: str = "",
     legend_title: str = "",
 ) -> tuple[Figure, pd.DataFrame]:
@@ -637,17 +748,27 @@ def town_map(
     outline : GeoDataFrame
         One line: ``code``, ``geometry``; any CRS.
     points : DataFrame, optional
-        ``lon``, ``lat`` (WGS 84 degrees) and, optionally, ``category``: colour and shape.
+        ``lon``, ``lat`` (WGS 84 degrees) and, optionally, ``category``: colour and shape; or
+        ``value``, a positive stock drawn as proportional circles, with its ``name``, written
+        where there is room, the largest first.
     neighbours : GeoDataFrame, optional
-        Outlines of the communes around, drawn lightly where the map shows them.
+        Outlines around, drawn lightly where the map shows them.
     basemap : bool
         Ask IGN for tiles. Without network, or with ``PVD_OFFLINE=1``, the same map is
         drawn without them and the notes say so.
     focus : bool
         Over IGN's map, show the points and what is around them rather than the whole
         commune, when they hold in less than half of its width; the notes say so.
-    around_m : float
-        Show that far around the middle of the commune rather than the commune alone.
+    neighbours_name : str
+        What each outline of ``neighbours`` is, for the legend.
+    ring_m : float
+        Draw a circle of that radius around the middle of the commune, and show it whole, with
+        all the points, rather than the commune alone.
+    top : float, optional
+        Value whose circle has the largest diameter (:data:`CIRCLE_PT`; a larger value a larger
+        one): the same from one town to the next. By default, the largest value.
+    unit : str
+        Unit of ``value``.
 
     Returns
     -------
@@ -666,9 +787,13 @@ def town_map(
     land = outline.to_crs(epsg)
     left, low, right, high = (float(edge) for edge in land.total_bounds)
     whole = _extent([left, low, right, high])
-    if around_m:
-        x, y = (left + right) / 2, (low + high) / 2
-        whole = (x - around_m, y - around_m, x + around_m, y + around_m)
+    middle = Point((left + right) / 2, (low + high) / 2)
+    ring = gpd.GeoSeries([middle.buffer(ring_m, quad_segs=32)], crs=epsg) if ring_m else None
+    if ring is not None:
+        seen = [ring.union(land.geometry.iloc[0])]
+        if points is not None:
+            seen.append(_placed(points.dropna(subset=["lon", "lat"]), epsg))
+        whole = _extent(pd.concat(seen).total_bounds)
     focused = _focus(points, epsg, whole) if focus and points is not None else None
     extent = focused or whole
     figure = Figure(figsize=(WIDTH_IN, WIDTH_IN))
@@ -679,18 +804,31 @@ def town_map(
     tiled = note.endswith(f"{IGN_CREDIT}.")
     if not tiled:  # a few points on an empty ground say nothing: the outline places them
         extent, focused = whole, None
+    context: list[Artist] = []
+    edges = [land.geometry]
     if neighbours is not None and not neighbours.empty:
         shown = gpd.GeoSeries([box(*extent)], crs=epsg).to_crs(neighbours.crs)
         left, low, right, high = shown.total_bounds  # far ones have no place in the local CRS
         around = neighbours.cx[left:right, low:high]
         around = around[around["code"].astype(str) != code].to_crs(epsg)
+        around = around[around.intersects(box(*extent))]
         if not around.empty:
             around.boundary.plot(ax=axes, color=LINES, lw=0.8, aspect=None, zorder=3)
+            edges.append(around.geometry)
+            context.append(Line2D([], [], color=LINES, lw=0.8, label=neighbours_name))
+    if ring is not None:
+        dashes = (0, (5, 4))
+        around_x, around_y = ring.iloc[0].exterior.xy
+        axes.plot(around_x, around_y, color=INK, lw=1.0, ls=dashes, zorder=3)
+        label = f"à {quantity(ring_m / 1000, 'km')} du centre"
+        context.append(Line2D([], [], color=INK, lw=1.0, ls=dashes, label=label))
     if not tiled:
         land.plot(ax=axes, color=LAND, aspect=None, zorder=2)
     land.boundary.plot(ax=axes, color="white", lw=3.5, aspect=None, zorder=4)
     land.boundary.plot(ax=axes, color=TOWN, lw=1.8, aspect=None, zorder=5)
     handles: list[Artist] = [Line2D([], [], color=TOWN, lw=1.8, label="limite communale")]
+    places = gpd.GeoSeries([], crs=epsg)
+    radii: list[float] = []
     drawn = pd.DataFrame({"code": [code]})
     notes = [note] if note else []
     if focused:
@@ -701,17 +839,30 @@ def town_map(
         if len(known) < len(drawn):
             lost = len(drawn) - len(known)
             notes.append(f"{counted(lost, 'lieu', 'lieux')} sans coordonnées.")
-        handles += _town_points(axes, known, epsg)
+        places = _placed(known, epsg)
+        if "value" in known.columns:
+            known = known.sort_values("value", ascending=False, kind="stable")
+            places = places.loc[known.index]
+            largest = float(known["value"].max()) if top is None else top
+            handles += _town_circles(axes, places, known["value"], top=largest, unit=unit)
+            radii = list(CIRCLE_PT[0] / 2 * np.sqrt(known["value"] / largest))
+        else:
+            handles += _town_points(axes, known, places)
         if known.empty:
             notes.append("Aucun lieu connu à placer sur cette carte.")
     axes.set(xlim=(extent[0], extent[2]), ylim=(extent[1], extent[3]))
-    _scale_bar(axes)
     if tiled:
         axes.text(
             0.995, 0.01, IGN_CREDIT, transform=axes.transAxes, ha="right", va="bottom", zorder=9,
             bbox={"fc": "white", "ec": "none", "alpha": 0.75, "pad": 1.2},
         )  # fmt: skip
-    _compose_town(figure, axes, handles, legend_title, title, extent)
+    _compose_town(figure, axes, handles + context, legend_title, title, extent)
+    at = np.column_stack([places.x, places.y])
+    lines = np.vstack([edge.get_coordinates().to_numpy() for edge in edges])
+    busy = np.vstack([lines, np.repeat(at, len(lines), axis=0)])  # a point matters more
+    _scale_bar(figure, axes, busy, corners=(0, 2, 3) if tiled else (0, 1, 2, 3))
+    if radii and "name" in known.columns:
+        _name_points(figure, axes, at, list(known["name"]), radii)
     drawn.attrs["notes"] = notes
     return figure, drawn
 
@@ -815,7 +966,6 @@ def time_maps(
         axes.set_xticks([])
         axes.set_yticks([])
         axes.set_title(typographic(heading), loc="left")
-    _scale_bar(grid[0])
     handles: list[Artist] = [
         Patch(fc=color, label=f"{number(limit)}{NBSP}minutes au plus")
         for limit, color in zip(minutes, colors, strict=True)
@@ -828,6 +978,8 @@ def time_maps(
     ]
     figure.legend(handles=handles, loc="outside lower left", ncols=3, borderaxespad=0.2)
     figure.set_figheight(rows * (tall + 0.28) + 0.21 * lines + 0.85)
+    figure.draw_without_rendering()  # the scale bar is measured in inches
+    _scale_bar(figure, grid[0], by_layer["limite"].get_coordinates().to_numpy())
     drawn = local[local["layer"] == "isochrone"]
     asked = {(mode, kind) for mode, kind, _ in panels}
     drawn = drawn[[pair in asked for pair in zip(drawn["mode"], drawn["kind"], strict=True)]]

@@ -48,6 +48,7 @@ __all__ = [
     "load_cinemas",
     "load_concentration",
     "load_consumption_regions",
+    "load_consumption_secrets",
     "load_contours",
     "load_culture_types",
     "load_departements",
@@ -526,7 +527,8 @@ def load_energy() -> pd.DataFrame:
     DataFrame
         ``code``, ``year``, ``filiere`` (of the register, ``eolien_en_mer`` apart),
         ``installations``, ``power_kw``, ``energy_mwh``, ``method``
-        (:data:`utils.energy.METHODS`), ``rank`` (among the communes of the region).
+        (:data:`utils.energy.METHODS`), ``rank`` (among the communes of the region),
+        ``rank_total`` (the same for all renewable filières together).
     """
     return pd.read_parquet(_path("production_energie"))
 
@@ -538,8 +540,8 @@ def load_energy_regions() -> pd.DataFrame:
     -------
     DataFrame
         ``region``, ``name``, ``population``, ``area_km2``, ``filiere``, ``communes``,
-        ``installations``, ``power_kw``, ``energy_mwh``, ``odre_mwh`` (published), ``factor``
-        (0 to 1), ``method``.
+        ``communes_total`` (ranked, all filières together), ``installations``, ``power_kw``,
+        ``energy_mwh``, ``odre_mwh`` (published), ``factor`` (0 to 1), ``method``.
     """
     return pd.read_parquet(_path("energie_regions"))
 
@@ -559,6 +561,15 @@ def load_consumption_regions() -> pd.DataFrame:
     that lack the sector), ``population``.
     """
     return pd.read_parquet(_path("consommation_regions"))
+
+
+def load_consumption_secrets() -> pd.DataFrame:
+    """Load what is known of the secrecy of the consumption of the towns.
+
+    ``code``, ``energy``, ``unknown_mwh`` (published without a sector, NaN when none is),
+    ``masked`` (suppressed cells, NA when the producer does not say).
+    """
+    return pd.read_parquet(_path("consommation_secrets"))
 
 
 def load_energy_errors() -> pd.DataFrame:
@@ -601,7 +612,8 @@ def load_farms() -> pd.DataFrame:
     """Load the wind farms that have a position.
 
     ``name``, ``code``, ``at_sea``, ``power_kw``, ``year_in``, ``energy_mwh``, ``method``,
-    ``lon``, ``lat`` (EPSG:4326, some approximate).
+    ``register_km`` (to the nearest commune with wind in the register), ``placed`` (false where
+    the position cannot be right), ``lon``, ``lat`` (EPSG:4326, some approximate).
     """
     return pd.read_parquet(_path("parcs_eoliens"))
 

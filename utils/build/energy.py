@@ -8,6 +8,7 @@ from typing import Final
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+from scipy.spatial import cKDTree
 
 from utils import communes, energy
 from utils.build.workshop import (
@@ -17,6 +18,7 @@ from utils.build.workshop import (
     Workshop,
     all_communes,
     by_year,
+    located,
     single,
     today,
     universe,
@@ -191,9 +193,26 @@ def _areas(shop: Workshop) -> pd.Series:
 # --------------------------------------------------------------------------- tables
 
 
+def _totals(shop: Workshop) -> pd.DataFrame:
+    """Rank the communes of each region by their renewable energy, all filières together.
+
+    Index ``code``; ``region``, ``rank_total`` (1: the most; communes without a known energy
+    are not ranked).
+    """
+    every = _energies(shop)
+    every = every[every["filiere"].isin(_RENEWABLE)]
+    totals = every.groupby(["code", "region"])["energy_mwh"].sum(min_count=1).dropna()
+    ranks = totals.groupby("region").rank(ascending=False, method="min")
+    return ranks.rename("rank_total").reset_index("region")
+
+
 def build_production(shop: Workshop) -> pd.DataFrame:
-    """Build the energy of a year by town and filière, its method and its rank in the region."""
+    """Build the energy of a year by town and filière, its method and its rank in the region.
+
+    ``rank_total`` is the rank of the commune, all renewable filières together.
+    """
     every = _energies(shop).assign(year=YEAR)
+    every["rank_total"] = every["code"].map(_totals(shop)["rank_total"])
     lot = shop.carried(
         shop.read("registre_lot_2026"),
         by=["code", "filiere"],
@@ -205,7 +224,8 @@ def build_production(shop: Workshop) -> pd.DataFrame:
     frame = pd.concat([every, lot], ignore_index=True)
     frame = frame[frame["code"].isin(universe(shop))]
     columns = ["code", "year", "filiere", "installations", "power_kw", "energy_mwh", "method"]
-    frame = frame[[*columns, "rank"]].astype({"installations": "Int64", "rank": "Int64"})
+    ranks = ["rank", "rank_total"]
+    frame = frame[[*columns, *ranks]].astype(dict.fromkeys(["installations", *ranks], "Int64"))
     frame = frame.round({"power_kw": 2, "energy_mwh": 2})
     return frame.sort_values(["code", "year", "filiere"], ignore_index=True)
 
@@ -221,8 +241,10 @@ def build_regions(shop: Workshop) -> pd.DataFrame:
     done = groups[["installations", "power_kw", "energy_mwh"]].sum(min_count=1)
     done["communes"] = groups.size()
     factors = _factors(shop)
+    ranked = _totals(shop).groupby("region").size()
+    done["communes_total"] = ranked.reindex(done.index.get_level_values("region")).to_numpy()
     done["odre_mwh"] = factors["odre_mwh"].reindex(done.index)
-    done = done.reset_index()
+    done = done.reset_index().astype({"communes_total": "Int64"})
     groups_of = done["filiere"].map(energy.CALIBRATED_AS)
     keys = pd.MultiIndex.from_arrays([done["region"], groups_of])
     for name in ("factor", "method"):
@@ -270,6 +292,30 @@ def build_consumption(shop: Workshop) -> pd.DataFrame:
     people = cog[cog["kind"] == "commune"].groupby("region")["population"].sum()
     done["population"] = done["region"].map(people).astype("int64")
     return done.drop(columns="every").round({"mwh": 0})
+
+
+def build_masked(shop: Workshop) -> pd.DataFrame:
+    """Build what is known of the secrecy of the consumption of each town.
+
+    ``unknown_mwh`` is published without a sector (``INCONNU``); ``masked`` counts the
+    suppressed cells: at 0 the total is exact, above it is a minimum. The file of all France
+    does not tell it where that of the Lot does; a line is kept where either is known.
+    """
+    lines = shop.read("conso_communes")
+    told = pd.concat([lines, shop.read("conso_communes_lot")], ignore_index=True)
+    told = told[(told["sector"] == "total") & told["masked"].notna()]
+    unknown = lines[lines["sector"] == "inconnu"]
+    keys = ["code", "energy"]
+    sums = [
+        frame.assign(code=today(shop, frame["code"])).groupby(keys)[column].sum(min_count=1)
+        for frame, column in (
+            (unknown, "mwh"),
+            (told.drop_duplicates([*keys, "year"]), "masked"),
+        )
+    ]
+    done = pd.concat(sums, axis=1).rename(columns={"mwh": "unknown_mwh"}).reset_index()
+    done = done[done["code"].isin(universe(shop))].astype({"masked": "Int64"})
+    return done.sort_values(keys, ignore_index=True).round({"unknown_mwh": 1})
 
 
 def build_errors(shop: Workshop) -> pd.DataFrame:
@@ -349,11 +395,32 @@ def build_wind(shop: Workshop) -> pd.DataFrame:
     return frame.round({"power_kw": 1, "energy_mwh": 1, "lon": 5, "lat": 5})
 
 
+def _register_km(shop: Workshop, farms: pd.DataFrame) -> pd.Series:
+    """Distance of each farm on land to the nearest commune with wind in the register, km.
+
+    To the middle of the commune, in the CRS of the territory; NaN at sea, and in a territory
+    whose register has no wind.
+    """
+    wind = _energies(shop)
+    places = all_communes(shop)
+    places = places[places["code"].isin(wind.loc[wind["filiere"] == "eolien", "code"])]
+    found = pd.Series(np.nan, index=farms.index)
+    land = located(farms.loc[~farms["at_sea"] & farms["code"].notna(), ["code", "lon", "lat"]])
+    for epsg, group in land.groupby("epsg"):
+        near = places[places["epsg"] == epsg]
+        if len(near):
+            tree = cKDTree(near[["x", "y"]].to_numpy())
+            found[group.index] = tree.query(group[["x", "y"]].to_numpy())[0] / 1000
+    return found
+
+
 def build_farms(shop: Workshop) -> pd.DataFrame:
     """Build the wind farms that powerplantmatching places, with their energy estimated.
 
     A farm whose year of commissioning is :data:`YEAR` counts for half of it; a farm at sea
-    has no estimate, for the regional load factor is that of wind on land.
+    has no estimate, for the regional load factor is that of wind on land. ``placed`` is false
+    where the position cannot be right (:data:`utils.energy.FARM_KM`): farther than that from
+    any commune with wind in the register, or a farm at sea that falls on land.
     """
     plants = shop.read("powerplants")
     farms = plants[plants["fuel"] == "Wind"].reset_index(drop=True)
@@ -377,6 +444,9 @@ def build_farms(shop: Workshop) -> pd.DataFrame:
     farms.loc[late, "method"] = "hors_service"
     farms["name"] = farms["name"].str.removesuffix(" Wind Farm")
     farms["power_kw"] = 1000 * farms["power_mw"]
+    farms["register_km"] = _register_km(shop, farms)
+    astray = (farms["register_km"] > energy.FARM_KM) | (farms["at_sea"] & farms["code"].notna())
+    farms["placed"] = ~astray
     columns = [
         "name",
         "code",
@@ -385,11 +455,13 @@ def build_farms(shop: Workshop) -> pd.DataFrame:
         "year_in",
         "energy_mwh",
         "method",
+        "register_km",
+        "placed",
         "lon",
         "lat",
     ]
     done = farms[columns].sort_values(["lon", "lat", "name"], ignore_index=True)
-    return done.round({"power_kw": 0, "energy_mwh": 0, "lon": 4, "lat": 4})
+    return done.round({"power_kw": 0, "energy_mwh": 0, "register_km": 1, "lon": 4, "lat": 4})
 
 
 METHODS: Final[Mapping[str, Method]] = {
@@ -407,6 +479,7 @@ BUILDERS: Final[Mapping[str, Builder]] = {
     "energie_regions": build_regions,
     "energie_histoire": build_history,
     "consommation_regions": build_consumption,
+    "consommation_secrets": build_masked,
     "erreur_energie": build_errors,
     "ecart_departements": build_gaps,
     "registre_manques": build_blanks,

@@ -28,6 +28,7 @@ from utils.publish import (
 from utils.stories import comparison
 from utils.stories.common import Story, place_of, ratio_words, share_below
 from utils.stories.energy_common import (
+    INJECTED_PERIOD,
     INJECTED_YEAR,
     MAIN,
     OTHERS,
@@ -36,9 +37,12 @@ from utils.stories.energy_common import (
     YEAR,
     at,
     energy_words,
+    every_line,
     first_of,
     lines_of,
+    method_words,
     power_words,
+    region_history,
     region_of,
     renewable,
     total_mwh,
@@ -185,7 +189,8 @@ def places(town: pd.Series) -> Story:
         ),
         sources=SOURCES,
         note="Une commune sans ligne au registre n’a pas une puissance nulle : elle n’est pas"
-        " connue. Les parcs éoliens en mer, comptés dans la commune de leur câble, sont exclus.",
+        " connue. Les parcs éoliens en mer, comptés dans la commune de leur câble, sont exclus."
+        " " + typographic(method_words(comparison.among(town, every_line()))),
     )
 
 
@@ -276,19 +281,10 @@ def production(town: pd.Series) -> Story | None:
 
 def method_sentence(town: pd.Series) -> str:
     """Say by which method the energy of the town is known, with the share of each."""
-    lines = renewable(lines_of(town)).dropna(subset=["energy_mwh"])
-    total = lines["energy_mwh"].sum()
-    if lines.empty or total == 0:
+    words = method_words(lines_of(town).reset_index())
+    if not words:
         return typographic("Aucune valeur n’est estimée ici.")
-    shares = 100 * lines.groupby("method")["energy_mwh"].sum() / total
-    parts = [
-        f"{energy.METHODS[str(name)]} ({percent(share)})"
-        for name, share in shares.sort_values(ascending=False).items()
-    ]
-    return typographic(
-        f"Méthode, en part de l’énergie : {join_words(parts)}. « n. d. » : aucune ligne"
-        " au registre."
-    )
+    return typographic(f"{words} « n. d. » : aucune ligne au registre.")
 
 
 def production_table(town: pd.Series) -> pd.DataFrame:
@@ -297,18 +293,18 @@ def production_table(town: pd.Series) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        ``Année``, ``Filière``, ``Puissance (kW)``, ``Énergie (MWh)``, ``Heures à pleine
+        ``Période``, ``Filière``, ``Puissance (kW)``, ``Énergie (MWh)``, ``Heures à pleine
         puissance``, ``Méthode``; empty when the register has no line.
     """
     parts = []
-    for year in (YEAR, INJECTED_YEAR):
+    for year, period in ((YEAR, str(YEAR)), (INJECTED_YEAR, INJECTED_PERIOD)):
         lines = lines_of(town, year)
         lines = lines[lines.index.isin([*energy.FILIERES, "eolien_en_mer"])]
         names = {**energy.FILIERES, **OTHERS}
         parts.append(
             pd.DataFrame(
                 {
-                    "Année": year,
+                    "Période": period,
                     "Filière": [names[str(name)] for name in lines.index],
                     "Puissance (kW)": lines["power_kw"].to_numpy(),
                     "Énergie (MWh)": lines["energy_mwh"].to_numpy(),
@@ -343,8 +339,8 @@ def error_table() -> pd.DataFrame:
     -------
     DataFrame
         ``Filière``, ``Communes``, ``Injecté (GWh)``, ``Estimé (GWh)``, ``Total (%)`` (error of
-        the sum), then the quantiles of the errors of the communes, and ``Absolue (%)``, the
-        median of their absolute values.
+        the sum), ``Absolue (%)`` (median of the absolute errors of the communes), then the
+        quantiles of their errors: ``Médiane (%)``, ``Q1 à Q3 (%)``, ``D1 à D9 (%)`` (text).
     """
     frame = _judged()
     parts = [
@@ -361,12 +357,10 @@ def error_table() -> pd.DataFrame:
                     "Injecté (GWh)": line["injected_mwh"] / 1000,
                     "Estimé (GWh)": line["estimated_mwh"] / 1000,
                     "Total (%)": line["total"],
-                    "D1 (%)": line["q10"],
-                    "Q1 (%)": line["q25"],
-                    "Médiane (%)": line["median"],
-                    "Q3 (%)": line["q75"],
-                    "D9 (%)": line["q90"],
                     "Absolue (%)": line["absolute"],
+                    "Médiane (%)": line["median"],
+                    "Q1 à Q3 (%)": f"{number(line['q25'])} à {number(line['q75'])}",
+                    "D1 à D9 (%)": f"{number(line['q10'])} à {number(line['q90'])}",
                 }
             )
     return pd.DataFrame(rows)
@@ -510,11 +504,14 @@ def _weights(town: pd.Series) -> pd.DataFrame | None:
     """Weigh the town in its region by filière; ``None`` where either is not known.
 
     Index ``filiere`` (``ensemble`` last): ``energy``, ``power`` of the town, ``region_energy``,
-    ``region_power``, ``rank``, ``communes``.
+    ``region_power``, ``rank``, ``communes``: for ``ensemble``, the rank of all filières
+    together, among the communes whose energy is known.
     """
     region, own = region_of(town), renewable(lines_of(town))
     if region.empty or own["energy_mwh"].isna().all():
         return None
+    total_rank = float(own["rank_total"].astype("float64").iloc[0])
+    total_communes = first_of(region, "communes_total")
     region = region[region.index.isin(energy.FILIERES)]
     frame = pd.DataFrame(
         {
@@ -533,6 +530,7 @@ def _weights(town: pd.Series) -> pd.DataFrame | None:
     frame = frame.loc[order]
     sums = frame[["energy", "power", "region_energy", "region_power"]].sum()
     frame.loc["ensemble", sums.index] = sums
+    frame.loc["ensemble", ["rank", "communes"]] = total_rank, total_communes
     return frame
 
 
@@ -599,7 +597,8 @@ def weight(town: pd.Series) -> Story | None:
             f"Dénominateurs : {counted(first_of(region, 'population'), 'habitant')},"
             f" {quantity(first_of(region, 'area_km2'), 'km²')},"
             f" {quantity(at(frame, 'ensemble', 'region_energy') / 1e6, 'TWh', 1)} renouvelables"
-            " (toutes les communes de la région, parcs en mer exclus)."
+            " (toutes les communes de la région, parcs en mer exclus). "
+            + method_words(lines_of(town).reset_index())
         ),
     )
 
@@ -640,7 +639,7 @@ def weight_table(town: pd.Series) -> pd.DataFrame:
                     line["energy"], totals[0], line["region_energy"], totals[1]
                 ),
                 "Par habitant, région = 1": share / people,
-                "Rang dans la région": "" if name == "ensemble" else rank,
+                "Rang dans la région": rank,
             }
         )
     return pd.DataFrame(rows)
@@ -678,11 +677,9 @@ def region_mix(town: pd.Series) -> Story | None:
             "value": own["gwh"] / 1000,
         }
     )
-    sums = own.groupby("year")["gwh"].sum()
-    used = history[(history["region"] == town["region"]) & (history["filiere"] == "consommation")]
-    of_year = used.set_index("year")["gwh"]
-    first, last = int(sums.index[0]), int(sums.index[-1])
-    share_first, share_last = (100 * sums[y] / of_year[y] for y in (first, last))
+    shares = region_history(town)
+    first, last = int(shares.index[0]), int(shares.index[-1])
+    share_first, share_last = float(shares.iloc[0]), float(shares.iloc[-1])
     figure, drawn = charts.evolution(
         frame,
         title=typographic(

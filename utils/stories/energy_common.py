@@ -7,9 +7,10 @@ from typing import Final
 import pandas as pd
 
 from utils import energy, tables
-from utils.formats import quantity
+from utils.formats import join_words, percent, quantity
 
 __all__ = [
+    "INJECTED_PERIOD",
     "INJECTED_YEAR",
     "MAIN",
     "OTHERS",
@@ -18,9 +19,12 @@ __all__ = [
     "YEAR",
     "at",
     "energy_words",
+    "every_line",
     "first_of",
     "lines_of",
+    "method_words",
     "power_words",
+    "region_history",
     "region_of",
     "renewable",
     "total_mwh",
@@ -32,6 +36,8 @@ YEAR: Final = 2023
 POWER_YEAR: Final = 2024
 #: Year of the injected energy of the Lot.
 INJECTED_YEAR: Final = 2026
+#: The twelve months of that energy, in words.
+INJECTED_PERIOD: Final = "12 mois au 31/07/2026"
 
 SOURCES: Final = ("registre", "production_regionale", "population_historique", "cog_communes")
 
@@ -58,11 +64,32 @@ def first_of(frame: pd.DataFrame, column: str) -> float:
     return float(frame[column].iloc[0])
 
 
+def every_line(year: int = YEAR) -> pd.DataFrame:
+    """Lines of all the towns, one a town and filière."""
+    every = tables.load_energy()
+    kept: pd.DataFrame = every[every["year"] == year]
+    return kept
+
+
 def lines_of(town: pd.Series, year: int = YEAR) -> pd.DataFrame:
     """Lines of the town, one a filière, indexed by it."""
-    every = tables.load_energy()
-    here: pd.DataFrame = every[(every["code"] == town["code"]) & (every["year"] == year)]
+    every = every_line(year)
+    here: pd.DataFrame = every[every["code"] == town["code"]]
     return here.set_index("filiere")
+
+
+def region_history(town: pd.Series) -> pd.Series:
+    """Share of the region's consumption that its renewables cover, by year, %.
+
+    Both are of the same year: the production of ODRÉ, the net consumption corrected for
+    weather of RTE. Empty overseas.
+    """
+    every = tables.load_energy_history()
+    own = every[every["region"] == town["region"]]
+    made = own[own["filiere"].isin(MAIN)].groupby("year")["gwh"].sum()
+    used = own[own["filiere"] == "consommation"].set_index("year")["gwh"]
+    shares: pd.Series = (100 * made / used).dropna()
+    return shares
 
 
 def renewable(lines: pd.DataFrame) -> pd.DataFrame:
@@ -88,6 +115,23 @@ def energy_words(mwh: float) -> str:
     if mwh >= 1000:
         return quantity(mwh / 1000, "GWh", 1)
     return quantity(mwh, "MWh")
+
+
+def method_words(lines: pd.DataFrame) -> str:
+    """Say by which methods the renewable energy of some lines is known, with their shares.
+
+    ``""`` when no energy is known, or when it is all 0.
+    """
+    known = lines[lines["filiere"].isin(energy.FILIERES)].dropna(subset=["energy_mwh"])
+    total = known["energy_mwh"].sum()
+    if total == 0:
+        return ""
+    shares = 100 * known.groupby("method")["energy_mwh"].sum() / total
+    parts = [
+        f"{energy.METHODS[str(name)]} ({percent(share, 0 if share >= 1 or share == 0 else 1)})"
+        for name, share in shares.sort_values(ascending=False).items()
+    ]
+    return f"Méthode, en part de l’énergie : {join_words(parts)}."
 
 
 def power_words(kw: float) -> str:

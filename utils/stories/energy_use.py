@@ -26,7 +26,10 @@ from utils.stories.energy_common import (
     YEAR,
     at,
     energy_words,
+    every_line,
     lines_of,
+    method_words,
+    region_history,
     region_of,
     total_mwh,
     value_of,
@@ -63,6 +66,18 @@ GROUND_KW_A_HA: Final = 1_000.0
 # --------------------------------------------------------------------------- consumption
 
 
+def _secrets(town: pd.Series) -> pd.DataFrame:
+    """What is known of the secrecy of the town's consumption, indexed by energy."""
+    every = tables.load_consumption_secrets()
+    here: pd.DataFrame = every[every["code"] == town["code"]]
+    return here.set_index("energy").astype({"masked": "float64"})
+
+
+def _masked(town: pd.Series, kind: str) -> float:
+    """Count the suppressed cells of an energy in the town; NaN when that is not known."""
+    return float(_secrets(town)["masked"].get(kind, math.nan))
+
+
 def _of_sectors(town: pd.Series, kind: str) -> pd.DataFrame:
     """Consumption per inhabitant: ``label``, ``own``, ``others``, ``region`` (MWh)."""
     ids = [f"conso_{kind}_{sector}" for sector in SECTORS]
@@ -73,7 +88,8 @@ def _of_sectors(town: pd.Series, kind: str) -> pd.DataFrame:
         here["population"].iloc[0] if len(here) else math.nan
     )
     rows = []
-    for sector, label in [*SECTORS.items(), ("total", "Ensemble (minimum)")]:
+    whole = "Ensemble" if _masked(town, kind) == 0 else "Ensemble (minimum)"
+    for sector, label in [*SECTORS.items(), ("total", whole)]:
         own, others = comparison.split(lines[lines["indicator"] == f"conso_{kind}_{sector}"])
         rows.append((label, own, others.median(), region.get(sector, math.nan)))
     return pd.DataFrame(rows, columns=["label", "own", "others", "region"])
@@ -96,8 +112,8 @@ def consumption(town: pd.Series, kind: str) -> Story | None:
     frame["group"] = frame["group"].map(groups)
     order = {label: rank for rank, label in enumerate(sectors["label"])}
     frame = frame.sort_values("label", key=lambda c: c.map(order), kind="stable")
-    total = sectors.set_index("label").loc["Ensemble (minimum)"]
-    known = sectors[sectors["label"] != "Ensemble (minimum)"].dropna(subset=["own"])
+    total = sectors.iloc[-1]
+    known = sectors.iloc[:-1].dropna(subset=["own"])
     what = f"d’{ENERGIES[kind]}" if kind == "electricite" else f"de {ENERGIES[kind]}"
     if known[known["label"] == SECTORS["residentiel"]].empty:
         title = f"La consommation {what} {of_town(town['name'])} n’est connue qu’en partie"
@@ -118,9 +134,17 @@ def consumption(town: pd.Series, kind: str) -> Story | None:
             " villes comparables, sa région."
         ),
         alt=describe_bars(drawn, unit="MWh par habitant", decimals=1),
-        sources=("conso_communes", "population_historique"),
-        note="« n. d. » : secteur secret ou absent du fichier, jamais nul. L’ensemble comprend les"
-        " secteurs secrets quand le fichier en donne le total ; c’est un minimum.",
+        sources=("conso_communes", "conso_communes_lot", "population_historique"),
+        note=typographic(
+            "« n. d. » : secteur secret ou absent du fichier, jamais nul. L’ensemble comprend ce"
+            " que le fichier donne sans secteur. Il est un minimum là où des mailles sont secrètes,"
+            " et là où leur nombre n’est pas connu, c’est-à-dire hors du Lot"
+            + (
+                f" ; {in_town(town['name'])}, aucune ne l’est : il est exact."
+                if _masked(town, kind) == 0
+                else "."
+            )
+        ),
     )
 
 
@@ -140,18 +164,30 @@ def consumption_table(town: pd.Series) -> pd.DataFrame:
         total = at(lines, f"conso_{kind}_total", "value")
         if kind != "electricite" and math.isnan(total):
             continue  # no network of that energy, or none that the file has
-        known = 0.0
+        known, masked = 0.0, _masked(town, kind)
+        words = {"ok": "connu", "zero": "connu", "secret": "secret ou inconnu"}
         for sector, label in SECTORS.items():
             value = at(lines, f"conso_{kind}_{sector}", "value")
             status = str(lines["status"].to_dict()[f"conso_{kind}_{sector}"])
             known += 0.0 if math.isnan(value) else value
-            words = {"ok": "connu", "zero": "connu", "secret": "secret ou inconnu"}
-            told = words.get(status, "hors du fichier")
-            rows.append((name, label, value, value, told))
+            rows.append((name, label, value, value, words.get(status, "hors du fichier")))
+        unknown = float(_secrets(town)["unknown_mwh"].get(kind, math.nan))
+        if unknown > 0:
+            rows.append((name, "Sans secteur", unknown, unknown, "publié, secteur inconnu"))
+            known += unknown
         rest = total - known
         if rest > 0.5:
-            rows.append((name, "Non ventilé", rest, rest, "secret, ou secteur inconnu"))
-        rows.append((name, "Ensemble", total, total, "minimum" if total == total else MISSING))
+            rows.append((name, "Non ventilé", rest, rest, "dans le total, sans secteur"))
+        told = (
+            MISSING
+            if math.isnan(total)
+            else "exact : aucune maille secrète"
+            if masked == 0
+            else f"minimum : {counted(masked, 'maille secrète', 'mailles secrètes')}"
+            if masked > 0
+            else "minimum : mailles secrètes non dites"
+        )
+        rows.append((name, "Ensemble", total, total, told))
     frame = pd.DataFrame(
         rows, columns=["Énergie", "Secteur", "Consommation (MWh)", "Part (%)", "Ce que l’on sait"]
     )
@@ -191,7 +227,20 @@ def coverage(town: pd.Series) -> Story:
             f"{place_of(town)}, l’électricité renouvelable produite équivaut à {percent(own)} de"
             " celle qui est consommée"
         )
-    known = f" Dans la région : {percent(region)}." if region == region else ""
+    known = ""
+    if region == region:
+        known = (
+            f" Dans la région : {percent(region)}, sur la consommation de {POWER_YEAR} de ses"
+            " communes (Agence ORE)"
+        )
+        history = region_history(town)
+        if YEAR in history.index:
+            known += (
+                f" ; la figure de la région en donne {percent(history[YEAR])}, sur la consommation"
+                f" de {YEAR}, nette et corrigée du climat (RTE)"
+            )
+        known += "."
+    methods = method_words(comparison.among(town, every_line()))
     figure, drawn = charts.strip_against(
         lines.assign(label="Production renouvelable / consommation d’électricité")[
             ["label", "code", "value"]
@@ -218,48 +267,70 @@ def coverage(town: pd.Series) -> Story:
         sources=("registre", "production_regionale", "conso_communes"),
         note=typographic(
             "Un bilan annuel : l’électricité produite en été ou la nuit n’est pas celle que l’on"
-            " consomme un soir d’hiver ; et les deux années diffèrent." + known
+            " consomme un soir d’hiver ; et les deux années diffèrent."
+            f"{known} {methods}"
         ),
     )
 
 
-def _region_coverage(town: pd.Series) -> float:
-    """Renewable energy of the region over its electricity, as for a town, %."""
+def _region_coverage(town: pd.Series, sector: str = "total") -> float:
+    """Renewable energy of the region over its electricity (of a sector), as for a town, %."""
     region = region_of(town)
     used = tables.load_consumption_regions()
     here = (
         (used["region"] == town["region"])
         & (used["energy"] == "electricite")
-        & (used["sector"] == "total")
+        & (used["sector"] == sector)
     )
     if region.empty or not here.any():
         return math.nan
-    made = region.loc[region.index.isin(energy.FILIERES), "energy_mwh"].sum()
+    made = region.loc[region.index.isin(energy.FILIERES), "energy_mwh"].sum(min_count=1)
     return float(100 * made / used.loc[here, "mwh"].iloc[0])
 
 
+def _coverages(town: pd.Series) -> pd.DataFrame:
+    """Renewable energy of the town and of its comparables over each sector's electricity, %.
+
+    Index ``code``, the town first; a column a sector, and ``total`` (NaN without homes: a
+    total of a few sites is no denominator).
+    """
+    ids = [f"conso_electricite_{sector}" for sector in (*SECTORS, "total")]
+    used = comparison.values(town, ids, POWER_YEAR, rates=False)
+    made = comparison.values(town, ["production_renouvelable"], YEAR, rates=False)
+    wide = used.pivot(index="code", columns="indicator", values="count").loc[made["code"], ids]
+    wide = wide.set_axis([*SECTORS, "total"], axis=1)
+    wide["total"] = wide["total"].where(wide["residentiel"].notna())
+    shares: pd.DataFrame = (100 / wide.where(wide > 0)).mul(made.set_index("code")["count"], axis=0)
+    return shares
+
+
 def coverage_table(town: pd.Series) -> pd.DataFrame:
-    """Compare the renewable energy of the town with each sector of its electricity.
+    """Compare the renewable energy with each sector of the electricity: town, others, region.
 
     Returns
     -------
     DataFrame
-        ``Secteur``, ``Consommation (MWh)``, ``Production rapportée au secteur (%)``.
+        ``Secteur``, ``Consommation (MWh)``, ``Production rapportée au secteur (%)``,
+        ``Comparables, médiane (%)`` (of those known), ``Comparables connues``, ``Région (%)``.
     """
-    made = total_mwh(lines_of(town))
-    table = consumption_table(town)
-    table = table[(table["Énergie"] == "Électricité") & (table["Secteur"] != "Non ventilé")]
-    homes = table.loc[table["Secteur"] == "Résidentiel", "Consommation (MWh)"].iloc[0]
-    used = table["Consommation (MWh)"].where(
-        (table["Secteur"] != "Ensemble") | (homes == homes)  # a total without homes is none
-    )
+    shares = _coverages(town)
+    others = shares.drop(index=town["code"])
+    ids = [f"conso_electricite_{sector}" for sector in shares]
+    lines = tables.load_indicators(ids, codes=[town["code"]], years=[POWER_YEAR])
+    used = lines.set_index("indicator")
     return pd.DataFrame(
-        {
-            "Secteur": table["Secteur"],
-            "Consommation (MWh)": table["Consommation (MWh)"],
-            "Production rapportée au secteur (%)": 100 * made / used.where(used > 0),
-        }
-    ).reset_index(drop=True)
+        [
+            {
+                "Secteur": label,
+                "Consommation (MWh)": at(used, f"conso_electricite_{sector}", "value"),
+                "Production rapportée au secteur (%)": at(shares, town["code"], sector),
+                "Comparables, médiane (%)": others[sector].median(),
+                "Comparables connues": int(others[sector].notna().sum()),
+                "Région (%)": _region_coverage(town, sector),
+            }
+            for sector, label in {**SECTORS, "total": "Ensemble"}.items()
+        ]
+    )
 
 
 def coverage_map(town: pd.Series) -> Story:
@@ -267,7 +338,7 @@ def coverage_map(town: pd.Series) -> Story:
     towns = tables.load_towns(pvd=True)
     lines = tables.load_indicators("couverture_electricite", codes=towns["code"], years=[YEAR])
     points = towns.merge(lines[["code", "value"]], on="code")
-    known = points["value"].dropna()
+    known, made = points["value"].dropna(), every_line()
     full = int((known >= 100).sum())
     figure, drawn = maps.national_map(
         tables.load_departements(),
@@ -294,6 +365,7 @@ def coverage_map(town: pd.Series) -> Story:
             unit="%",
         ),
         sources=("registre", "production_regionale", "conso_communes", "contours_departements"),
+        note=typographic(method_words(made[made["code"].isin(points["code"])])),
     )
 
 
@@ -387,7 +459,7 @@ def double_table(town: pd.Series) -> pd.DataFrame:
                     formula.format(
                         goal=number(goal),
                         hours=number(energy.HOURS_A_YEAR),
-                        factor=number(factor[kind], 3),
+                        factor=number(factor[kind], 4),
                         power=number(power),
                         unit=number(unit),
                         units=number(units, decimals),

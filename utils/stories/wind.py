@@ -7,6 +7,7 @@ from typing import Final
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+from sklearn.neighbors import BallTree
 
 from utils import energy, maps, tables, webmaps
 from utils.communes import local_epsg
@@ -14,27 +15,32 @@ from utils.formats import (
     MISSING,
     counted,
     in_town,
+    join_words,
     number,
     of_town,
+    percent,
     plural,
     quantity,
     typographic,
     year,
 )
 from utils.publish import HtmlBlock, MarkdownBlock, describe_map
-from utils.stories.common import Story
+from utils.stories.common import Story, place_of
 from utils.style import PALETTE
 
-__all__ = ["AROUND_KM", "around", "interactive", "table", "wind_map"]
+__all__ = ["AROUND_KM", "around", "astray", "interactive", "table", "wind_map"]
 
 #: What is shown around a town, kilometres: the first distance at which there is some wind.
 AROUND_KM: Final = (25, 50, 100)
 
+#: Mean radius of the Earth, km (IUGG).
+EARTH_KM: Final = 6_371.0
+
 #: Sources of what the maps show.
 SOURCES: Final = ("registre", "production_regionale", "powerplants", "contours_communes")
 
-_SIZES: Final = ((10_000.0, "moins de 10 MW"), (20_000.0, "10 à 20 MW"))
-_LARGEST: Final = "20 MW et plus"
+#: Power of the circle that has the largest diameter, MW: 99 % of the communes have less.
+TOP_MW: Final = 100.0
 
 
 def _near(town: pd.Series, places: pd.DataFrame, km: float) -> pd.DataFrame:
@@ -74,7 +80,7 @@ def around(town: pd.Series) -> str:
     if communes.empty:
         return typographic(
             f"Le registre n’a aucune éolienne {in_town(town['name'])} ni dans les communes dont le"
-            f" centre est à moins de {reach} km."
+            f" centre est à moins de {quantity(reach, 'km')}."
         )
     power, energy_mwh = communes["power_kw"].sum(), communes["energy_mwh"].sum()
     first = (
@@ -86,18 +92,43 @@ def around(town: pd.Series) -> str:
     )
     if reach > AROUND_KM[0]:
         first += (
-            f" Il n’y en a pas non plus à moins de {AROUND_KM[0]} km : la commune la plus proche"
-            f" qui en ait, {communes['name'].iloc[0]}, est à {number(communes['km'].iloc[0])} km."
+            f" Il n’y en a pas non plus à moins de {quantity(AROUND_KM[0], 'km')} : la commune la"
+            f" plus proche qui en ait, {communes['name'].iloc[0]}, est à"
+            f" {quantity(communes['km'].iloc[0], 'km')}."
         )
     return typographic(
-        f"{first} À moins de {reach} km, {counted(len(communes), 'commune')} en"
+        f"{first} À moins de {quantity(reach, 'km')}, {counted(len(communes), 'commune')} en"
         f" {plural(len(communes), 'a', 'ont')}, pour {quantity(power / 1000, 'MW')} et environ"
         f" {quantity(energy_mwh / 1000, 'GWh')} en 2023."
     )
 
 
-def _size(power_kw: float) -> str:
-    return next((label for limit, label in _SIZES if power_kw < limit), _LARGEST)
+def _map_title(town: pd.Series, communes: pd.DataFrame, reach: int) -> str:
+    """Say what the map shows at a glance: what the town has of the wind around, or how far it is.
+
+    ``communes`` comes from :func:`_near`, the nearest first.
+    """
+    total = communes["power_kw"].sum()
+    own = communes.loc[communes["code"] == town["code"], "power_kw"].sum()
+    near = quantity(AROUND_KM[0], "km")
+    if own and len(communes) > 1:
+        return (
+            f"{place_of(town)}, {quantity(own / 1000, 'MW')} d’éolien :"
+            f" {percent(100 * own / total)} de ce qui est raccordé à moins de {near}"
+        )
+    if own:
+        return (
+            f"{place_of(town)}, {quantity(own / 1000, 'MW')} d’éolien, les seuls à moins de {near}"
+        )
+    if reach > AROUND_KM[0]:
+        return (
+            f"Aucune éolienne à moins de {near} {of_town(town['name'])} : la plus proche est à"
+            f" {quantity(communes['km'].iloc[0], 'km')}, {in_town(communes['name'].iloc[0])}"
+        )
+    return (
+        f"Pas d’éolienne {in_town(town['name'])}, mais {quantity(total / 1000, 'MW')} à moins de"
+        f" {near}"
+    )
 
 
 def wind_map(town: pd.Series) -> Story | None:
@@ -107,36 +138,38 @@ def wind_map(town: pd.Series) -> Story | None:
     communes = _on_land(_communes(town))
     if outline.empty or communes.empty:
         return None
-    points = communes.assign(category=[_size(power) for power in communes["power_kw"]])
-    points = points.sort_values("power_kw", ignore_index=True)
-    context = pd.concat([contours, tables.load_departements()], ignore_index=True)
-    total, reach = communes["power_kw"].sum() / 1000, _reach_km(town)
-    title = (
-        f"À moins de {reach} km {of_town(town['name'])},"
-        f" {counted(len(communes), 'commune')} à éoliennes, {quantity(total, 'MW')}"
-    )
+    points = communes.assign(value=communes["power_kw"] / 1000)
+    reach = _reach_km(town)
     figure, drawn = maps.town_map(
         outline,
-        points[["code", "name", "lon", "lat", "category", "power_kw", "energy_mwh", "method"]],
-        gpd.GeoDataFrame(context, crs=contours.crs),
-        around_m=1050.0 * reach,
-        title=typographic(title),
-        legend_title="puissance éolienne de la commune",
+        points[["code", "name", "lon", "lat", "value", "energy_mwh", "method"]],
+        tables.load_departements(),
+        neighbours_name="département",
+        ring_m=1000.0 * AROUND_KM[0],
+        top=TOP_MW,
+        unit="MW",
+        title=typographic(_map_title(town, communes, reach)),
+        legend_title="puissance éolienne d’une commune (surface proportionnelle)",
     )
     return Story(
         figure,
         drawn,
         caption=typographic(
-            f"L’éolien autour {of_town(town['name'])} à l’automne 2024, par commune ; chaque point"
-            " est au milieu de la commune, pas à l’emplacement des mâts."
+            f"L’éolien autour {of_town(town['name'])} à l’automne 2024, par commune ; chaque"
+            " cercle est au milieu de la commune, pas à l’emplacement des mâts."
         ),
         alt=describe_map(
             drawn,
-            what=f"communes qui ont des éoliennes à moins de {reach} km",
+            what=f"puissance éolienne des communes à moins de {quantity(reach, 'km')}",
             noun="commune",
             town_name=town["name"],
+            unit="MW",
         ),
-        sources=("registre", "contours_communes"),
+        sources=("registre", "contours_communes", "contours_departements"),
+        note=typographic(
+            "Les cercles ont la même échelle dans toutes les villes. Les noms sont ceux des"
+            " communes les plus puissantes, là où la place le permet."
+        ),
     )
 
 
@@ -163,6 +196,40 @@ def table(town: pd.Series) -> pd.DataFrame:
     )
 
 
+def astray() -> str:
+    """Say how many farms the maps leave out, why, and how many wrong ones may be left."""
+    farms = tables.load_farms()
+    land, sea = farms[~farms["at_sea"]], farms[farms["at_sea"] & ~farms["placed"]]
+    out, kept = land[~land["placed"]], land[land["placed"]]
+    wind = _on_land(tables.load_wind())
+    towns = tables.load_towns().dropna(subset=["lon", "lat"])
+    towns = towns[~towns["code"].str.startswith("97")]
+    middles, tree = ((np.radians(frame[["lat", "lon"]])) for frame in (towns, wind))
+    km = EARTH_KM * BallTree(tree, metric="haversine").query(middles)[0][:, 0]
+    far = float((km > energy.FARM_KM).mean())
+    left = round(len(out) / far - len(out), -1)
+    limit = quantity(energy.FARM_KM, "km")
+    at_sea = (
+        f" ; {counted(len(sea), 'parc')} en mer ({join_words(list(sea['name']))},"
+        f" {quantity(sea['power_kw'].sum() / 1000, 'MW')}) dont le point tombe sur la terre ferme"
+        if len(sea)
+        else ""
+    )
+    lost = counted(len(out), "parc terrestre", "parcs terrestres")
+    return typographic(
+        f"La carte interactive laisse de côté {lost} de powerplantmatching sur"
+        f" {number(len(land))} ({quantity(out['power_kw'].sum() / 1000, 'MW')}), dont le point est"
+        f" à plus de {limit} de toute commune qui a de l’éolien au registre, et jusqu’à"
+        f" {quantity(out['register_km'].max(), 'km')}{at_sea}. La moitié des autres en sont à"
+        f" moins de {quantity(kept['register_km'].median(), 'km', 1)}, neuf sur dix à moins de"
+        f" {quantity(kept['register_km'].quantile(0.9), 'km')} : le registre a la commune où le"
+        f" parc se raccorde. Le tri n’est pas parfait : {percent(100 * (1 - far))} des communes de"
+        f" l’Hexagone et de la Corse sont à moins de {limit} d’une commune à éoliennes, si bien que"
+        f" de l’ordre de {number(left)} des parcs dessinés peuvent être mal placés sans que rien ne"
+        " le montre ; et un parc écarté peut être bien placé, là où le registre n’a pas d’éolien."
+    )
+
+
 def _radius(power_kw: pd.Series) -> pd.Series:
     """Radius in pixels: the area of a circle is proportional to its power."""
     radius: pd.Series = 2 * (power_kw / 1000) ** 0.5
@@ -179,7 +246,8 @@ def _told(energy_mwh: float, method: str) -> str:
 def interactive(town: pd.Series) -> MarkdownBlock:
     """Return the interactive map of the wind farms of the town and around it."""
     reach = _reach_km(town)
-    communes, farms = _communes(town), _near(town, tables.load_farms(), reach)
+    farms = tables.load_farms()
+    communes, farms = _communes(town), _near(town, farms[farms["placed"]], reach)
     if communes.empty and farms.empty:
         return MarkdownBlock(typographic("Pas de carte interactive : aucune éolienne à y placer."))
     registered = communes.assign(
