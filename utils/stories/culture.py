@@ -45,7 +45,7 @@ __all__ = [
 ]
 
 YEAR: Final = 2024
-PER_1000: Final = "pour 1 000 habitants"
+PER_1000: Final = "pour 1 000 habitants"
 
 #: Kinds of places -> indicator, living first; together they partition BASILIC.
 LIVING: Final = (
@@ -106,7 +106,7 @@ def summary(town: pd.Series) -> str:
         f" **{counted(heritage, 'lieu de patrimoine', 'lieux de patrimoine')}**."
     )
     text += (
-        f" Soit {number(own, 2)} lieu vivant pour 1 000 habitants :"
+        f" Soit {number(own, 2)} lieu vivant pour 1 000 habitants :"
         f" {ratio_words(own, others.median())} de ses comparables ({number(others.median(), 2)})."
     )
     return typographic(text)
@@ -155,7 +155,7 @@ def by_type(town: pd.Series) -> Story:
         figure,
         drawn,
         caption=typographic(
-            f"Lieux de culture par type pour 1 000 habitants en {YEAR} : {town['name']} et ses"
+            f"Lieux de culture par type pour 1 000 habitants en {YEAR} : {town['name']} et ses"
             " villes comparables. Les types presque absents des deux ne sont pas montrés."
         ),
         alt=describe_bars(drawn, unit=PER_1000, decimals=2),
