@@ -5,7 +5,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: book pdf test check verify data portrait images lab relire sbom doctor bench lock clean venv
+.PHONY: book pdf test villes check verify data portrait images lab relire sbom doctor bench lock clean venv
 
 book: venv  ## construit le livre dans _book/
 	$(BIN)/pvd book
@@ -18,6 +18,9 @@ test: venv  ## toute la suite : style, types, tests
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+villes: venv  ## exécute les carnets pour trente PVD tirées au hasard (long)
+	PVD_VILLES=30 $(BIN)/pytest -q -n 2 --dist loadfile --no-loadscope-reorder tests/test_notebooks.py
 
 check: venv  ## regarde les pages construites dans un vrai navigateur
 	$(BIN)/pvd check-site

@@ -287,6 +287,11 @@ def test_the_supplement_says_where_each_brand_comes_from() -> None:
     supplement = pd.read_csv(tables.DATA / "brands_supplement.csv", keep_default_na=False)
     assert supplement["source"].str.len().min() > 20
     assert (supplement["names"] != "").all()
+    weak = ~supplement["source"].str.contains("dans (?:[2-9]|1[0-9]) départements")
+    judged = supplement["source"].str.contains("jugement de l’auteur")
+    assert (judged == weak).all()  # a name met in one département proves no chain
+    assert {"Toupargel", "Jardival"} <= set(supplement["brand"])
+    assert {"But", "Orange", "Chaussexpo"} <= set(tables.load_brands()["brand"])
 
 
 def test_the_labelled_signs_are_enough_and_hold_no_identifier() -> None:

@@ -89,7 +89,7 @@ def test_every_type_of_the_basket_and_of_the_catalogue_is_in_the_correspondence(
     named = {kind for kinds in commerce.BASKET.values() for kind in kinds}
     assert named <= set(types["type"])
     assert types["type"].is_unique
-    assert set(types["comparable_2024"]) <= {"oui", "prudence", "non"}
+    assert set(types["comparable_2024"]) <= {"oui", "prudence", "non", "non vérifié"}
     assert (types["raison"].str.len() > 10).all()
 
 

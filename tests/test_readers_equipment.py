@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zipfile
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pandas as pd
 import pytest
 from openpyxl import Workbook
 
+from utils import tables
 from utils.errors import ArchiveError, LayoutError
 from utils.readers import equipment as eq
 
@@ -452,6 +454,23 @@ def test_bpe_2024_of_the_loire_agrees_where_lines_have_a_siret(mirror):
     loire = melodi[melodi["code"].str.startswith("42")].groupby("typequ")["count"].sum()
     shops = ["A401", "A504", "B207", "D307", "F305"]
     assert loire[shops].tolist() == lines.groupby("typequ")["count"].sum()[shops].tolist()
+
+
+@pytest.mark.mirror
+def test_the_correspondence_tells_the_loire_as_its_files_do(mirror):
+    after = eq.read_bpe_departement(mirror / "bpe-2024" / "BPE24_departement_42.csv")
+    before = eq.read_bpe_ensemble(mirror / "bpe-ensemble" / "bpe18_ensemble_csv.zip")
+    before = before[before["code"].str.startswith("42")]
+    totals = [frame.groupby("typequ")["count"].sum() for frame in (before, after)]
+    checked = 0
+    for line in tables.load_bpe_types().itertuples():
+        told = re.search(r"dans la Loire, (\S+) en 2018, (\S+) en 2024", line.raison)
+        if told:
+            codes = (line.codes_avant_2023.split("+"), line.codes_2024.split("+"))
+            counts_ = [total[wanted].sum() for total, wanted in zip(totals, codes, strict=True)]
+            assert [int(text.replace("\u202f", "")) for text in told.groups()] == counts_
+            checked += 1
+    assert checked > 20
 
 
 @pytest.mark.mirror

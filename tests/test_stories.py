@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from utils import tables
+from utils.catalogue import load_indicators_catalogue
 from utils.formats import typographic
 from utils.stories import (
     care,
@@ -226,8 +227,40 @@ def test_only_types_of_stable_scope_reach_2024() -> None:
     table = tables.load_bpe_types().set_index("type")
     assert set(table.loc[list(kinds), "comparable_2024"]) == {"oui"}
     assert {"boulangerie", "restaurant"} <= set(kinds)
-    assert "pharmacie" not in kinds
-    assert len(commerce.correspondence_table()) == 37
+    assert not {"pharmacie", "grande_surface"} & set(kinds)
+    title = commerce.evolution_2024(tables.load_town("46127")).figure.get_suptitle()
+    assert "27 commerces" in " ".join(title.split())  # 7 bakers, 1 superette, 19 restaurants
+    assert len(commerce.correspondence_table()) == 43  # those of the seven families, six trades
+
+
+def test_2024_is_said_comparable_only_where_it_has_been_seen() -> None:
+    types, catalogue = tables.load_bpe_types(), load_indicators_catalogue()
+    told = {
+        kind: 2024 in catalogue[f"nb_{kind}"].years
+        for kind in types["type"]
+        if f"nb_{kind}" in catalogue
+    }
+    said = types.set_index("type")["comparable_2024"]
+    assert {kind for kind in told if said[kind] == "oui"} <= {k for k, seen in told.items() if seen}
+    assert not any(told[kind] for kind in told if said[kind] == "non vérifié")
+
+
+def test_2024_stands_beside_the_change_never_in_it(town: pd.Series) -> None:
+    frame = commerce.changes(town)
+    dates = [name for name in ("2009", "2013", "2018") if name in frame.columns]
+    assert (frame["Écart"] == frame[dates[-1]] - frame[dates[0]]).all()
+    assert (frame["2024"].isna() == (frame["2024 comparable"] == "absent")).all()
+    assert set(frame["2024 comparable"]) <= {"oui", "prudence", "non", "absent"}
+    assert frame["Écart"].is_monotonic_increasing
+
+
+def test_the_programme_in_2024_is_that_of_the_raw_file() -> None:
+    frame = commerce.national_counts().set_index("Type")
+    # Mayotte, not surveyed in 2009, is left out of every column
+    assert frame.loc["Boulangeries", "2024"] == pytest.approx(7424, rel=0.01)
+    assert pd.isna(frame.loc["Magasins de chaussures", "2024"])
+    assert frame.loc["Boucheries-charcuteries", "2024 comparable"] == "prudence"
+    assert "Maçons" in frame.index
 
 
 def test_the_detector_is_told_with_its_intervals() -> None:
@@ -248,8 +281,14 @@ def test_the_chains_that_the_brief_names_are_told_apart() -> None:
 def test_the_detector_is_judged_against_its_target() -> None:
     text = commerce.detector_sentence()
     score = tables.load_detector().query("part == 'controle' and famille == 'ensemble'").iloc[0]
-    missed = (score["precision"] < 0.97) + (score["recall"] < 0.85)
+    missed = int(score["precision"] < 0.97) + int(score["recall"] < 0.85)
     assert text.count("n’atteint pas") == missed
+    assert text.index("contrôle") < text.index("réglage")  # the signs never seen come first
+    own = tables.load_detector().query("part == 'pvd' and famille == 'ensemble'").iloc[0]
+    unsure = own["precision_low"] < 0.97 or own["recall_low"] < 0.85
+    assert ("sans que l’intervalle exclue" in text) == unsure
+    assert "deux premiers contrôles" in commerce.labelling_sentence()
+    assert "2\u202f871 enseignes" in commerce.labelling_sentence()  # lines of the labelled file
 
 
 def test_the_food_formats_count_what_the_survey_counts() -> None:

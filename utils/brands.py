@@ -7,7 +7,7 @@ independence; ``sans_enseigne``, when nothing is written on the register but the
 An establishment is of a chain when its sign is that of a brand sold under that activity
 (the gate: *L’Atelier* is a brand of something, but no bakery of that name is), or when its
 enterprise has :data:`MANY` shops or more. The brands are those of the name-suggestion-index
-(BSD 3-Clause), reduced to France, and a small supplement.
+(BSD 3-Clause), reduced to France, and a supplement judged by hand.
 """
 
 from __future__ import annotations

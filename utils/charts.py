@@ -88,7 +88,7 @@ def _limits(values: Floats, *, pad: float = 0.04) -> tuple[float, float]:
         return 0.0, 1.0
     low, high = float(known.min()), float(known.max())
     if low == high:
-        low, high = (0.0, high * 2 or 1.0) if low >= 0 else (low * 2, 0.0)
+        low, high = (0.0, high or 1.0) if low >= 0 else (low, 0.0)
     room = (high - low) * pad
     return low - room, high + room
 

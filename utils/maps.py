@@ -719,11 +719,35 @@ def _town_points(axes: Axes, points: pd.DataFrame, places: gpd.GeoSeries) -> lis
             label=f"{category} ({number(here.sum())})",
         )  # fmt: skip
         axes.plot(
-            places.x[here], places.y[here], ls="", ms=8, mec="white", mew=0.9, zorder=7,
-            color=line.get_color(), marker=line.get_marker(),
+            places.x[here], places.y[here], ls="", ms=8, mec="white", mew=0.9,
+            zorder=7 - rank / 100, color=line.get_color(), marker=line.get_marker(),
         )  # fmt: skip
         handles.append(line)
+    if "label" in points.columns:
+        _point_labels(axes, places, list(points["label"]))
     return handles
+
+
+#: Places nearer than this share of the width of a map are labelled together.
+TOGETHER = 0.06
+#: Labels written at one place; the others are an ellipsis.
+MAX_LABELS = 4
+
+
+def _point_labels(axes: Axes, places: gpd.GeoSeries, labels: Sequence[str]) -> None:
+    """Write the labels beside the places, those of neighbours in one text."""
+    low, high = axes.get_xlim()
+    left = list(range(len(labels)))
+    while left:
+        first = places.iloc[left[0]]
+        near = [i for i in left if places.iloc[i].distance(first) <= TOGETHER * (high - low)]
+        left = [i for i in left if i not in near]
+        text = ", ".join([labels[i] for i in near][:MAX_LABELS])
+        axes.annotate(
+            text + (" …" if len(near) > MAX_LABELS else ""), (first.x, first.y), xytext=(6, 5),
+            textcoords="offset points", zorder=8, fontweight="bold", color=INK,
+            bbox={"fc": "white", "ec": "none", "alpha": 0.75, "pad": 0.8},
+        )  # fmt: skip
 
 
 @house_figure
@@ -748,17 +772,19 @@ def town_map(
     outline : GeoDataFrame
         One line: ``code``, ``geometry``; any CRS.
     points : DataFrame, optional
-        ``lon``, ``lat`` (WGS 84 degrees) and, optionally, ``category``: colour and shape; or
-        ``value``, a positive stock drawn as proportional circles, with its ``name``, written
-        where there is room, the largest first.
+        ``lon``, ``lat`` (WGS 84 degrees) and, optionally, ``category``: colour and shape, the
+        first category above the others; ``label``: text written beside; or ``value``, a positive
+        stock drawn as proportional circles, with its ``name``, written where there is room, the
+        largest first.
     neighbours : GeoDataFrame, optional
         Outlines around, drawn lightly where the map shows them.
     basemap : bool
         Ask IGN for tiles. Without network, or with ``PVD_OFFLINE=1``, the same map is
         drawn without them and the notes say so.
     focus : bool
-        Over IGN's map, show the points and what is around them rather than the whole
-        commune, when they hold in less than half of its width; the notes say so.
+        Over IGN's map, or where two points or more have a label, show them and what is around them
+        rather than the whole commune, when they hold in less than half of its width; the notes
+        say so.
     neighbours_name : str
         What each outline of ``neighbours`` is, for the legend.
     ring_m : float
@@ -802,7 +828,8 @@ def town_map(
     axes.set_axis_off()
     note = _basemap(axes, epsg) if basemap else ""
     tiled = note.endswith(f"{IGN_CREDIT}.")
-    if not tiled:  # a few points on an empty ground say nothing: the outline places them
+    labelled = points is not None and "label" in points.columns and len(points) > 1
+    if not (tiled or labelled):  # bare points on an empty ground say nothing, the outline does
         extent, focused = whole, None
     context: list[Artist] = []
     edges = [land.geometry]

@@ -1,7 +1,9 @@
 """Measure what the project takes: time and peak memory of each whole process.
 
-Written to ``artefacts/mesures.csv`` and printed. Machines are noisy: compare two runs of one
-machine, do not read a number alone.
+Written to ``artefacts/mesures.csv`` and printed. Nothing is downloaded: where ``PVD_MIRROR``
+names a mirror, the tables are built from it, and its stock of Sirene is read repeated to
+30 million lines (``sirene.py``, the longest, with its own figures in ``artefacts/sirene.csv``).
+Machines are noisy: compare two runs of one machine, do not read a number alone.
 """
 
 from __future__ import annotations
@@ -17,6 +19,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 PVD = [sys.executable, "-m", "utils.cli"]
+SIRENE = Path(__file__).with_name("sirene.py")
+#: The stock within the mirror.
+STOCK = "sirene/StockEtablissement_utf8.parquet"
 
 
 def commands(scratch: Path) -> dict[str, list[str]]:
@@ -31,8 +36,10 @@ def commands(scratch: Path) -> dict[str, list[str]]:
             "--output-dir", str(scratch), str(notebook),
         ]  # fmt: skip
     measured["livre"] = [*PVD, "book", "--output", str(scratch / "livre")]
-    if os.environ.get("PVD_MIRROR"):
+    if mirror := os.environ.get("PVD_MIRROR"):
         measured["pvd data"] = [*PVD, "data"]
+        if (Path(mirror) / STOCK).is_file():
+            measured["Sirene, 30 millions de lignes"] = [sys.executable, str(SIRENE)]
     return measured
 
 
@@ -54,9 +61,10 @@ def main() -> None:
     rows = []
     try:
         for name, command in commands(scratch).items():
+            print(f"{name} …", file=sys.stderr, flush=True)
             seconds, memory = measure(command)
             rows.append({"mesure": name, "secondes": round(seconds, 1), "mio": round(memory)})
-            print(f"{name:28} {seconds:7.1f} s {memory:7.0f} Mio", flush=True)
+            print(f"{name:30} {seconds:7.1f} s {memory:7.0f} Mio", flush=True)
     finally:
         shutil.rmtree(scratch)
     target = ROOT / "artefacts" / "mesures.csv"

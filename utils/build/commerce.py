@@ -177,7 +177,8 @@ def build_detecteur(shop: Workshop) -> pd.DataFrame:
     )
     again = labelled.assign(folded=labelled["sign"].map(brands.fold_sign))
     labelled["shops"] = labelled["shops"].mask(again.duplicated(["folded", "naf"]), 0)
-    whole = labelled.loc[labelled.index.repeat(labelled["shops"])].assign(part="pvd")
+    whole = labelled[labelled["shops"] > 0].assign(part="pvd")
+    whole["weight"] *= whole["shops"]  # the shops of one sign are told together, right or wrong
     labelled = pd.concat([labelled, whole], ignore_index=True)
     doubtful = labelled["chaine"] == "incertain"
     parts = []

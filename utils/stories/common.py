@@ -110,8 +110,11 @@ def publish_frame(
     sources: Sequence[str],
     otherwise: str,
     decimals: int | Mapping[str, int] = 0,
+    note: str = "",
 ) -> MarkdownBlock:
     """Publish a table, or the sentence ``otherwise`` when it has no line for this town."""
     if frame.empty:
         return MarkdownBlock(typographic(otherwise))
-    return publish_table(frame, id=id, caption=caption, sources=sources, decimals=decimals)
+    return publish_table(
+        frame, id=id, caption=caption, sources=sources, decimals=decimals, note=note
+    )

@@ -7,6 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
+import geopandas as gpd
 import itables
 import pandas as pd
 from itables import to_html_datatable
@@ -45,7 +46,7 @@ __all__ = [
 ]
 
 YEAR: Final = 2024
-PER_1000: Final = "pour 1 000 habitants"
+PER_1000: Final = "pour 1 000 habitants"
 
 #: Kinds of places -> indicator, living first; together they partition BASILIC.
 LIVING: Final = (
@@ -105,8 +106,13 @@ def summary(town: pd.Series) -> str:
         f" **{counted(living, 'lieu vivant', 'lieux vivants')}** et"
         f" **{counted(heritage, 'lieu de patrimoine', 'lieux de patrimoine')}**."
     )
+    if living == 0:
+        return typographic(
+            f"{text} {percent(100 * (others > 0).mean())} de ses comparables ont au moins un lieu"
+            f" vivant ; leur médiane est de {number(others.median(), 2)} pour 1\u202f000 habitants."
+        )
     text += (
-        f" Soit {number(own, 2)} lieu vivant pour 1 000 habitants :"
+        f" Soit {number(own, 2)} lieu vivant pour 1 000 habitants :"
         f" {ratio_words(own, others.median())} de ses comparables ({number(others.median(), 2)})."
     )
     return typographic(text)
@@ -155,7 +161,7 @@ def by_type(town: pd.Series) -> Story:
         figure,
         drawn,
         caption=typographic(
-            f"Lieux de culture par type pour 1 000 habitants en {YEAR} : {town['name']} et ses"
+            f"Lieux de culture par type pour 1 000 habitants en {YEAR} : {town['name']} et ses"
             " villes comparables. Les types presque absents des deux ne sont pas montrés."
         ),
         alt=describe_bars(drawn, unit=PER_1000, decimals=2),
@@ -321,8 +327,8 @@ def epci_sentence(town: pd.Series) -> str:
     where = f"son intercommunalité ({town['epci_name']})"
     if living == 0:
         return typographic(
-            f"Aucun des lieux vivants de {where} n’est {in_town(town['name'])}, qui en réunit"
-            f" {percent(people)} des habitants."
+            f"Aucun des lieux vivants de {where} n’est {in_town(town['name'])}, qui a pourtant"
+            f" {percent(people)} de ses habitants."
         )
     count = _own(town, "lieux_vivants")
     total = round(100 * count / living)
@@ -335,10 +341,10 @@ def epci_sentence(town: pd.Series) -> str:
     )
     if total == 1:
         return typographic(f"{town['name']} a le seul lieu vivant de {where}.")
+    part = "les" if count == total else f"{number(count)} des {about}"
     return typographic(
-        f"{town['name']} réunit {number(count)} des {about}{number(total)} lieux vivants de"
-        f" {where} :"
-        f" {words}."
+        f"{town['name']} réunit {part}{' ' if count == total else ''}{number(total)} lieux vivants"
+        f" de {where} : {words}."
     )
 
 
@@ -517,48 +523,95 @@ def town_cinemas(town: pd.Series) -> str:
 # --------------------------------------------------------------------------- the places
 
 
+#: Classes of the places, in the order of the list; the map draws the first on top.
+_MAP_WORDS: Final = {"vivant": "lieu vivant", "patrimoine": "patrimoine", "autre": "autre"}
+
+#: A place farther than that out of its commune is not there, metres (outlines are simplified).
+OUTSIDE_M: Final = 1000.0
+
+
 def _places(town: pd.Series) -> pd.DataFrame:
+    """Return the places of a town, living first, and the number of those that the map shows.
+
+    ``number`` is missing for a place without an address, or that its source sets elsewhere.
+    """
     places = tables.load_places()
-    found: pd.DataFrame = places[places["code"] == town["code"]]
-    return found
+    places = places[places["code"] == town["code"]]
+    order = places["group"].map({group: rank for rank, group in enumerate(_MAP_WORDS)})
+    places = places.assign(order=order).sort_values(["order", "kind", "name"], kind="stable")
+    contours = tables.load_contours()
+    outline = contours[contours["code"] == town["code"]]
+    shown = pd.Series(False, index=places.index)
+    if not outline.empty and "precise" in places:
+        points = gpd.GeoSeries.from_xy(places["lon"], places["lat"], crs=4326).to_crs(town["epsg"])
+        near = outline.to_crs(town["epsg"]).geometry.iloc[0].buffer(OUTSIDE_M)
+        shown = places["precise"] & points.within(near).to_numpy()
+    rank = shown.cumsum().where(shown).astype("Int64")
+    numbered: pd.DataFrame = places.assign(number=rank).reset_index(drop=True)
+    return numbered
+
+
+def _map_title(town: pd.Series, shown: pd.DataFrame) -> str:
+    """Say how the living places of a town stand to one another."""
+    living = shown[shown["group"] == "vivant"]
+    heritage = int((shown["group"] == "patrimoine").sum())
+    of_heritage = counted(heritage, "lieu de patrimoine", "lieux de patrimoine")
+    if shown.empty:
+        return f"{place_of(town)}, aucun lieu de culture n’est situé à son adresse"
+    if len(living) == 0:
+        return f"{place_of(town)}, aucun lieu vivant n’est situé à une adresse, mais {of_heritage}"
+    if len(living) == 1:
+        return f"{place_of(town)}, un seul lieu vivant est situé à son adresse, et {of_heritage}"
+    points = gpd.GeoSeries.from_xy(living["lon"], living["lat"], crs=4326).to_crs(town["epsg"])
+    metres = max(float(points.distance(point).max()) for point in points)
+    far = (
+        f"{number(metres / 1000, 1)} km"
+        if metres >= 1000
+        else f"{number(10 * math.ceil(metres / 10))} m"
+    )
+    other = "l’un de l’autre" if len(living) == 2 else "les uns des autres"
+    return (
+        f"{place_of(town)}, les {number(len(living))} lieux vivants situés à leur adresse sont à"
+        f" {far} au plus {other}"
+    )
 
 
 def place_map(town: pd.Series) -> Story | None:
-    """Map the places of the town that have an address; ``None`` outside the programme."""
+    """Map the places of the town that have an address; ``None`` outside the programme.
+
+    Each has the number that :func:`interactive_places` gives it.
+    """
     contours = tables.load_contours()
     outline = contours[contours["code"] == town["code"]]
     if outline.empty:
         return None
     places = _places(town)
-    precise = places[places["precise"]]
+    shown = places[places["number"].notna()]
     points = pd.DataFrame(
         {
-            "lon": precise["lon"],
-            "lat": precise["lat"],
-            "category": precise["group"].map(
-                {"vivant": "lieu vivant", "patrimoine": "patrimoine", "autre": "autre"}
-            ),
-            "name": precise["name"],
-            "kind": precise["kind"],
+            "lon": shown["lon"],
+            "lat": shown["lat"],
+            "category": shown["group"].map(_MAP_WORDS),
+            "name": shown["name"],
+            "kind": shown["kind"],
+            "label": shown["number"].astype(str),
         }
     )
-    hidden = len(places) - len(precise)
+    hidden = int((~places["precise"]).sum())
+    away = len(places) - hidden - len(shown)
     figure, drawn = maps.town_map(
-        outline,
-        points,
-        contours,
-        focus=True,
-        title=typographic(
-            f"{place_of(town)},"
-            f" {counted(len(precise), 'lieu situé à son adresse', 'lieux situés à leur adresse')}"
-        ),
+        outline, points, contours, focus=True, title=typographic(_map_title(town, shown))
     )
-    note = (
-        f"{counted(hidden, 'lieu', 'lieux')} sans adresse précise dans la base"
-        " (placés par défaut au centre de la commune) ne sont pas dessinés."
-        if hidden
-        else ""
-    )
+    note = "Les numéros sont ceux de la liste qui suit ; des lieux voisins partagent une étiquette."
+    if hidden:
+        note += (
+            f" {counted(hidden, 'lieu', 'lieux')} sans adresse précise dans la base"
+            " (placés par défaut au centre de la commune) ne sont pas dessinés."
+        )
+    if away:
+        note += (
+            f" {counted(away, 'lieu', 'lieux')} que la source place hors de la commune non plus."
+        )
     return Story(
         figure,
         drawn,
@@ -605,6 +658,8 @@ def _table_script() -> str:
 def interactive_places(town: pd.Series) -> MarkdownBlock:
     """Return a searchable table of the town's places, its script within the page.
 
+    ``N°`` is that of the map, empty for a place that it does not show.
+
     Names are escaped by the table: they come from outside.
     """
     places = _places(town)
@@ -616,6 +671,7 @@ def interactive_places(town: pd.Series) -> MarkdownBlock:
         )
     frame = pd.DataFrame(
         {
+            "N°": ["" if pd.isna(n) else number(n) for n in places["number"]],
             "Lieu": places["name"].fillna("sans nom"),
             "Type": places["kind"].str.replace("'", "’"),
             "Classe": places["group"].map(_CLASS_WORDS),
@@ -629,6 +685,8 @@ def interactive_places(town: pd.Series) -> MarkdownBlock:
         frame,
         connected=False,
         showIndex=False,
+        classes="display compact",  # long names wrap: no column is cut
+        order=[],  # living places first, as on the map
         language=_TABLE_WORDS,
         paging=len(frame) > 10,
         allow_html=False,
