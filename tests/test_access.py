@@ -95,6 +95,32 @@ def test_the_first_source_that_places_a_kind_is_the_only_one() -> None:
     assert chosen[["kind", "source"]].to_numpy().tolist() == [["doctor", "bpe"], ["nurse", "osm"]]
 
 
+def test_openstreetmap_gives_neither_specialists_nor_pharmacies_tagged_as_hospitals() -> None:
+    lon, lat = lonlat(0, 0)
+    lines = [
+        ("doctors", "Cabinet médical", ""),
+        ("doctors", "Dr Général", "cardiology;general"),
+        ("doctors", "Dr Cœur", "cardiology"),
+        ("hospital", "Farmacy des Anglais", ""),
+        ("hospital", "Pharmacie de l’hôpital", ""),
+        ("hospital", "Centre hospitalier", "cardiology"),
+        ("hospital", "", ""),
+        ("clinic", "Clinique", ""),
+    ]
+    places = pd.DataFrame(lines, columns=["kind", "name", "speciality"]).assign(lon=lon, lat=lat)
+    found = access.osm_facilities(places, epsg=EPSG)
+    assert found["kind"].tolist() == ["doctor", "doctor", "hospital", "hospital"]
+
+
+@pytest.mark.mirror
+def test_the_pharmacy_that_monaco_calls_a_hospital_is_none(mirror: Path) -> None:
+    places = read_osm(mirror / "osm" / "monaco.osm.pbf").places
+    (wrong,) = places.index[places["osm"] == "node/2287695176"]
+    assert places.loc[wrong, "kind"] == "hospital"
+    hospitals = access.osm_facilities(places, epsg=2154).query("kind == 'hospital'")
+    assert len(hospitals) == (places["kind"] == "hospital").sum() - 1
+
+
 def test_the_inhabitants_of_a_square_go_to_its_homes_by_floor_area() -> None:
     lon, lat = lonlat(0, 0)
     x, y = access.network.project([lon], [lat], 3035)[0] // 200 * 200

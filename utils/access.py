@@ -81,6 +81,11 @@ OSM_KINDS: Final[Mapping[str, str]] = {
     "doctors": "doctor", "pharmacy": "pharmacy", "nurse": "nurse",
     "physiotherapist": "physiotherapist", "dentist": "dentist", "hospital": "hospital",
 }  # fmt: skip
+#: Specialities of OpenStreetMap (``healthcare:speciality``) that are general medicine.
+_GENERAL: Final = frozenset({"general", "general_practice", "general_practitioner"})
+#: What a place says in its name when it is a pharmacy, whatever its tags: « Farmacy des Anglais »
+#: of Monaco is tagged ``amenity=hospital`` in the extract of the book, without any other tag.
+_NAMED_PHARMACY: Final = r"\b(?:ph|f)arma"
 
 
 @dataclass(frozen=True, slots=True)
@@ -343,8 +348,26 @@ def cells(points: pd.DataFrame, *, sums: Sequence[str], means: Sequence[str]) ->
 
 
 def osm_facilities(places: pd.DataFrame, *, epsg: int) -> pd.DataFrame:
-    """Return ``kind, x, y, source`` of the care that OpenStreetMap knows."""
+    """Return ``kind, x, y, source`` of the care that OpenStreetMap knows.
+
+    Left out: the doctors who say another speciality than general medicine, and the hospitals
+    that their name says to be pharmacies. The latter are not counted as pharmacies either:
+    the name alone does not say that the public is served there.
+
+    Parameters
+    ----------
+    places : DataFrame
+        ``kind``, ``name``, ``speciality``, ``lon``, ``lat`` (degrees), as
+        :attr:`utils.readers.osm.OsmExtract.places`.
+    epsg : int
+        Projected CRS of the result.
+    """
     care = places[places["kind"].isin(OSM_KINDS)]
+    said = care["speciality"].fillna("").str.split(";")
+    general = said.map(lambda names: names == [""] or not _GENERAL.isdisjoint(names)).astype(bool)
+    pharmacy = care["name"].fillna("").str.contains(_NAMED_PHARMACY, case=False)
+    other = (care["kind"].eq("doctors") & ~general) | (care["kind"].eq("hospital") & pharmacy)
+    care = care[~other]
     x, y = network.project(care["lon"].to_numpy(), care["lat"].to_numpy(), epsg).T
     kinds = care["kind"].map(OSM_KINDS).to_numpy()
     return pd.DataFrame({"kind": kinds, "x": x, "y": y, "source": "osm"})

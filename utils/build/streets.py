@@ -56,6 +56,9 @@ _STEP_M, _TOLERANCE_M = 25.0, 8.0
 _AROUND_M: Final = 300.0
 #: How far from a street an outline of time is drawn, metres.
 _BESIDE_M: Final = 100.0
+#: Decimals of the shares (%): enough for a whole number written from them to be that of the
+#: command, which does not round twice.
+_DECIMALS: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +147,7 @@ def build_curves(shop: Workshop) -> pd.DataFrame:
         )
         for code in EXTRACTS
     ]
-    frame = pd.concat(parts, ignore_index=True).round({"share": 1, "share_max": 1})
+    frame = pd.concat(parts, ignore_index=True).round({"share": _DECIMALS, "share_max": _DECIMALS})
     columns = ["code", *(name for name in frame if name != "code")]
     return frame[columns].astype({"minutes": "int8", "share": np.float32, "share_max": np.float32})
 
@@ -229,7 +232,7 @@ def _street_lines(streets: OsmExtract, frame: shapely.Geometry) -> shapely.Geome
 def build_sensitivity(shop: Workshop) -> pd.DataFrame:
     """Build ``osm_sensibilite_soins``: what other choices would have given."""
     parts = [_variants(shop, code).assign(code=code) for code in EXTRACTS]
-    frame = pd.concat(parts, ignore_index=True).round({"share": 1})
+    frame = pd.concat(parts, ignore_index=True).round({"share": _DECIMALS})
     return frame[["code", "mode", "kind", "variant", "share"]]
 
 
