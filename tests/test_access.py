@@ -50,6 +50,22 @@ def test_minutes_together_are_those_of_the_farthest_service(street: OsmExtract) 
     assert shares["walk", "doctor", 20] == pytest.approx(100)
 
 
+def test_the_second_place_is_further_than_the_first_and_one_address_is_one_place(
+    street: OsmExtract,
+) -> None:
+    people = frame([(1000, 0), (2000, 0), (3000, 0)], persons=[1.0, 5.0, 1.0])
+    care = frame(
+        [(2150, 0), (2150, 0), (1400, 0), (2000, 0)],
+        kind=["doctor", "doctor", "doctor", "pharmacy"],
+    )
+    found = access.town_access(street, care, people, epsg=EPSG, modes=["walk"])
+    ranks = access.ranks(found, care).set_index(["kind", "rank"])
+    assert ranks.index.tolist() == [("doctor", 1), ("doctor", 2), ("pharmacy", 1)]
+    assert ranks.loc[("doctor", 1), "median_min"] == pytest.approx(150 / WALK_M_MIN, abs=0.02)
+    assert ranks.loc[("doctor", 2), "median_min"] == pytest.approx(600 / WALK_M_MIN, abs=0.02)
+    assert ranks.loc[("doctor", 1), "share"] == pytest.approx(100 * 6 / 7)  # 5.3 and 2 minutes
+
+
 def test_the_edge_bounds_what_is_not_known(street: OsmExtract) -> None:
     # 100 m from the edge, care at 1,600 m: a nearer one may stand just beyond.
     people = frame([(3900, 0)], persons=[1.0])

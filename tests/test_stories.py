@@ -382,6 +382,14 @@ def test_distances_have_their_minutes_for_the_three_professions() -> None:
     assert (table["À 5 km (%)"] >= table["À 1 km (%)"]).all()
 
 
+def test_the_second_place_is_further_than_the_nearest() -> None:
+    table = care.ranks_table(["01306", "06012"])
+    assert set(table["Ville"]) == {"Pont-de-Veyle", "Beausoleil"}
+    assert (table["2e (min)"] >= table["1er (min)"]).all()
+    assert table["2e (min)"].notna().all()
+    assert "pharmacie" not in set(table.loc[table["Ville"] == "Pont-de-Veyle", "Service"])
+
+
 def test_the_squares_are_set_against_the_census_of_their_year() -> None:
     assert "99\u00a0%" in care.imputed_note(tables.load_town("46127"))  # of 2019, not of 2023
     assert "59\u00a0% de la population" in care.places_sentence("01306")

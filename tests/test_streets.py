@@ -28,6 +28,7 @@ def shop(mirror: Path, tmp_path_factory: pytest.TempPathFactory) -> Workshop:
         (streets.build_cells, tables.load_street_cells, 0.1),
         (streets.build_curves, tables.load_street_shares, 0.001),
         (streets.build_places, tables.load_street_places, 1e-5),
+        (streets.build_ranks, tables.load_street_ranks, 0.01),
         (streets.build_sensitivity, tables.load_street_sensitivity, 0.001),
         (streets.build_detours, tables.load_detours, 0.001),
     ],

@@ -10,7 +10,7 @@ a time above that is *flagged*, and each share has an upper bound beside it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -20,6 +20,7 @@ import shapely
 from numpy.typing import NDArray
 
 from utils import network
+from utils.care import weighted_quantiles
 from utils.errors import NetworkError
 from utils.network import Floats, Mode, StreetGraph
 from utils.readers.osm import OsmExtract
@@ -32,6 +33,7 @@ __all__ = [
     "KINDS",
     "LIMITS_MIN",
     "LOCAL",
+    "ONLY_CARS",
     "OSM_KINDS",
     "SMALLEST_COVERAGE",
     "TOGETHER",
@@ -42,9 +44,11 @@ __all__ = [
     "coverage",
     "curves",
     "finess_facilities",
+    "only_cars",
     "osm_facilities",
     "people_from_homes",
     "people_from_squares",
+    "ranks",
     "town_access",
     "window_of",
 ]
@@ -60,6 +64,9 @@ LIMITS_MIN: Final = (5, 10, 15, 20)
 #: Smallest share of a town's inhabitants that an extract must cover for its shares to mean
 #: something, %.
 SMALLEST_COVERAGE: Final = 95.0
+#: Places of a kind that are compared, the nearest first, and minutes within which they are.
+RANKS: Final = 3
+RANKS_MIN: Final = 10
 #: Side of a cell of the published tables, metres.
 CELL_M: Final = 100
 #: Side of a square of Insee, metres.
@@ -86,6 +93,20 @@ _GENERAL: Final = frozenset({"general", "general_practice", "general_practitione
 #: What a place says in its name when it is a pharmacy, whatever its tags: « Farmacy des Anglais »
 #: of Monaco is tagged ``amenity=hospital`` in the extract of the book, without any other tag.
 _NAMED_PHARMACY: Final = r"\b(?:ph|f)arma"
+
+
+#: Streets made for walking.
+_WALKERS: Final = frozenset({"footway", "path", "pedestrian", "steps"})
+#: What is said of an extract without any of them.
+ONLY_CARS: Final = (
+    "Cet extrait n’a ni sentier, ni rue piétonne, ni escalier : c’est un réseau de voitures. Ses"
+    " temps ne sont pas ceux d’un piéton ni d’un cycliste, ne les publiez pas."
+)
+
+
+def only_cars(highways: Iterable[str]) -> bool:
+    """Tell whether no street of an extract (values of ``highway``) is made for walking."""
+    return _WALKERS.isdisjoint(highways)
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,6 +270,45 @@ def town_access(
         graphs=graphs,
         window=window,
     )
+
+
+def ranks(result: AccessResult, facilities: pd.DataFrame, *, count: int = RANKS) -> pd.DataFrame:
+    """Return the minutes to the nearest places of each kind, the second and the third too.
+
+    The nearest may be closed, or take no new patient. Practitioners at one address are one place.
+
+    Parameters
+    ----------
+    result : AccessResult
+    facilities : DataFrame
+        Those that it was computed from.
+    count : int
+        Places sought.
+
+    Returns
+    -------
+    DataFrame
+        ``mode``, ``kind``, ``rank`` (1 for the nearest), ``median_min`` (half of the inhabitants
+        in the window are within so many minutes) and ``share`` (% of them within
+        :data:`RANKS_MIN` minutes). No line for a rank that the extract has no place for.
+    """
+    points = result.points[result.points["inside"]]
+    weight = points["persons"].to_numpy(dtype=float)
+    known = facilities[_inside(result.window, facilities)].drop_duplicates(["kind", "x", "y"])
+    lines = []
+    for mode, graph in result.graphs.items():
+        doors = network.place_facilities(
+            graph, known[["x", "y"]].to_numpy(dtype=float), known["kind"].tolist()
+        )
+        snapped = network.snap(graph, points[["x", "y"]].to_numpy(dtype=float))
+        for kind in result.placed:
+            there = min(count, len(doors.of(kind)))
+            seconds, _ = network.k_nearest(graph, doors, snapped, k=there, kind=kind)
+            for rank, own in enumerate(seconds.T, 1):
+                (median,) = weighted_quantiles(own / 60, weight, [0.5])
+                (share,) = network.reach_shares(own, weight, [RANKS_MIN])
+                lines.append((mode, kind, rank, float(median), float(share)))
+    return pd.DataFrame(lines, columns=["mode", "kind", "rank", "median_min", "share"])
 
 
 def _shares(points: pd.DataFrame, modes: Sequence[Mode], kinds: Sequence[str]) -> pd.DataFrame:

@@ -296,6 +296,16 @@ def _straight_shares(town: _Town, detour: float = 1.0) -> pd.Series:
     return pd.Series(shares).rename_axis(["mode", "kind"])
 
 
+def build_ranks(shop: Workshop) -> pd.DataFrame:
+    """Build ``osm_rangs_soins``: minutes to the nearest place of each kind, and to the next."""
+    parts = []
+    for code in EXTRACTS:
+        town = _town(shop, code)
+        parts.append(access.ranks(town.result, town.facilities).assign(code=code))
+    frame = pd.concat(parts, ignore_index=True).round({"median_min": 2, "share": _DECIMALS})
+    return frame[["code", "mode", "kind", "rank", "median_min", "share"]].astype({"rank": "int8"})
+
+
 def build_detours(shop: Workshop) -> pd.DataFrame:
     """Build ``osm_detours``: how much longer the way is, on each real network."""
     for source, _ in _NETWORKS.values():
@@ -350,5 +360,6 @@ BUILDERS: Final[Mapping[str, Builder]] = {
     "osm_lieux_soins": build_places,
     "osm_carte_soins": build_drawings,
     "osm_sensibilite_soins": build_sensitivity,
+    "osm_rangs_soins": build_ranks,
     "osm_detours": build_detours,
 }

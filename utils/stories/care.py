@@ -21,6 +21,7 @@ from utils.formats import (
     number,
     of_noun,
     of_town,
+    ordinal,
     percent,
     plural,
     typographic,
@@ -47,6 +48,7 @@ __all__ = [
     "on_streets",
     "own_streets",
     "places_sentence",
+    "ranks_table",
     "reach_curves",
     "reach_table",
     "sensitivity_table",
@@ -817,6 +819,28 @@ def shares_table(code: str) -> pd.DataFrame:
                 }
             )
     return pd.DataFrame(rows)
+
+
+def ranks_table(codes: Sequence[str]) -> pd.DataFrame:
+    """List the minutes on foot to the nearest place of each kind, to the second, to the third.
+
+    Returns
+    -------
+    DataFrame
+        ``Ville``, ``Service``, ``1er (min)``, ``2e (min)``, ``3e (min)``: half of the inhabitants
+        are within so many minutes. Only what two places or more of the extract give.
+    """
+    lines = tables.load_street_ranks()
+    lines = lines[(lines["mode"] == "walk") & lines["kind"].isin(access.LOCAL)]
+    wide = lines.pivot(index=["code", "kind"], columns="rank", values="median_min")
+    wide.columns = [f"{ordinal(int(rank))} (min)" for rank in wide.columns]
+    order = [(code, kind) for code in codes for kind in access.LOCAL if (code, kind) in wide.index]
+    frame = wide.loc[order].reset_index()
+    frame = frame[frame[f"{ordinal(2)} (min)"].notna()]
+    names = {code: str(tables.load_town(code)["name"]) for code in codes}
+    frame.insert(0, "Ville", frame["code"].map(names))
+    frame.insert(1, "Service", frame["kind"].map(_KIND_NAMES))
+    return frame.drop(columns=["code", "kind"]).reset_index(drop=True)
 
 
 def bicycle_sentence(code: str) -> str:
