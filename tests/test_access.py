@@ -50,6 +50,22 @@ def test_minutes_together_are_those_of_the_farthest_service(street: OsmExtract) 
     assert shares["walk", "doctor", 20] == pytest.approx(100)
 
 
+def test_the_second_place_is_further_than_the_first_and_one_address_is_one_place(
+    street: OsmExtract,
+) -> None:
+    people = frame([(1000, 0), (2000, 0), (3000, 0)], persons=[1.0, 5.0, 1.0])
+    care = frame(
+        [(2150, 0), (2150, 0), (1400, 0), (2000, 0)],
+        kind=["doctor", "doctor", "doctor", "pharmacy"],
+    )
+    found = access.town_access(street, care, people, epsg=EPSG, modes=["walk"])
+    ranks = access.ranks(found, care).set_index(["kind", "rank"])
+    assert ranks.index.tolist() == [("doctor", 1), ("doctor", 2), ("pharmacy", 1)]
+    assert ranks.loc[("doctor", 1), "median_min"] == pytest.approx(150 / WALK_M_MIN, abs=0.02)
+    assert ranks.loc[("doctor", 2), "median_min"] == pytest.approx(600 / WALK_M_MIN, abs=0.02)
+    assert ranks.loc[("doctor", 1), "share"] == pytest.approx(100 * 6 / 7)  # 5.3 and 2 minutes
+
+
 def test_the_edge_bounds_what_is_not_known(street: OsmExtract) -> None:
     # 100 m from the edge, care at 1,600 m: a nearer one may stand just beyond.
     people = frame([(3900, 0)], persons=[1.0])
@@ -93,6 +109,32 @@ def test_the_first_source_that_places_a_kind_is_the_only_one() -> None:
     osm = frame([(20, 20), (30, 30)], kind=["doctor", "nurse"], source="osm")
     chosen = access.choose_facilities(bpe, osm, window=window)
     assert chosen[["kind", "source"]].to_numpy().tolist() == [["doctor", "bpe"], ["nurse", "osm"]]
+
+
+def test_openstreetmap_gives_neither_specialists_nor_pharmacies_tagged_as_hospitals() -> None:
+    lon, lat = lonlat(0, 0)
+    lines = [
+        ("doctors", "Cabinet médical", ""),
+        ("doctors", "Dr Général", "cardiology;general"),
+        ("doctors", "Dr Cœur", "cardiology"),
+        ("hospital", "Farmacy des Anglais", ""),
+        ("hospital", "Pharmacie de l’hôpital", ""),
+        ("hospital", "Centre hospitalier", "cardiology"),
+        ("hospital", "", ""),
+        ("clinic", "Clinique", ""),
+    ]
+    places = pd.DataFrame(lines, columns=["kind", "name", "speciality"]).assign(lon=lon, lat=lat)
+    found = access.osm_facilities(places, epsg=EPSG)
+    assert found["kind"].tolist() == ["doctor", "doctor", "hospital", "hospital"]
+
+
+@pytest.mark.mirror
+def test_the_pharmacy_that_monaco_calls_a_hospital_is_none(mirror: Path) -> None:
+    places = read_osm(mirror / "osm" / "monaco.osm.pbf").places
+    (wrong,) = places.index[places["osm"] == "node/2287695176"]
+    assert places.loc[wrong, "kind"] == "hospital"
+    hospitals = access.osm_facilities(places, epsg=2154).query("kind == 'hospital'")
+    assert len(hospitals) == (places["kind"] == "hospital").sum() - 1
 
 
 def test_the_inhabitants_of_a_square_go_to_its_homes_by_floor_area() -> None:

@@ -113,6 +113,7 @@ def test_one_line_a_town_and_a_failure_is_named(alone: fleet.FleetReport) -> Non
     assert found[NOBODY]["walk_doctor_5"] == ""
     assert alone.elsewhere == len(tables.load_towns(pvd=True)) - len(CODES)
     assert "5\u00a0villes calculées, 1 en échec" in alone.sentence()
+    assert "réseau de voitures" in alone.sentence()  # no street of the region is made for walking
     line = found["46127"]
     assert line["name"] == "Gourdon"
     assert line["together"] == "doctor pharmacy"

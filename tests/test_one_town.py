@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import shapely
 from rasterio import Affine
 from small_osm import EPSG, ORIGIN, write_osm
 
-from utils import access, network, tables
+from utils import access, fleet, network, sources, tables
 from utils.build import one_town
 from utils.care import INSEE_AGES
 from utils.communes import local_epsg
@@ -76,7 +77,7 @@ def only_squares(tmp_path_factory: pytest.TempPathFactory) -> Fetch:
     path = tmp_path_factory.mktemp("carreaux") / "carreaux.parquet"
     squares().to_parquet(path)
 
-    def fetch(name: str) -> Path:
+    def fetch(name: str, *, offline: bool = False) -> Path:
         if name != "carreaux_200m":
             raise SourceError(f"La source {name} est absente.")
         return path
@@ -147,7 +148,47 @@ def test_osm_is_used_where_no_other_base_is(known: one_town.TownAccess) -> None:
     assert known.result.missing == ("nurse", "physiotherapist", "dentist")
     said = " ".join(known.sentences())
     assert f"1{NBSP}pharmacie (OpenStreetMap)" in said
-    assert "Sources absentes" in said
+    assert "Aucune de ces sources n’a pu être lue" in said
+    assert "Aucune source ne place d’infirmier, de kinésithérapeute ni de dentiste" in said
+
+
+def test_the_most_complete_base_at_hand_is_read(tmp_path: Path) -> None:
+    asked = []
+
+    def fetch(name: str, *, offline: bool = False) -> Path:
+        asked.append((name, offline))
+        if offline and name != "finess_occitanie":
+            raise SourceError(f"La source {name} est absente.")
+        return tmp_path / name
+
+    names = fleet.FINESS_SOURCES
+    assert names == ("finess_national", "finess_occitanie")
+    assert fleet.first_at_hand(names, fetch) == (names[1], tmp_path / names[1])
+    assert asked == [(names[0], True), (names[1], True)]  # nothing downloaded
+    assert fleet.first_at_hand(names[:1], fetch) == (names[0], tmp_path / names[0])
+
+
+def test_the_json_tells_the_nearest_places_and_the_next(known: one_town.TownAccess) -> None:
+    nearest = known.as_dict()["nearest"]
+    json.dumps(nearest, allow_nan=False)
+    assert {(line["mode"], line["kind"], line["rank"]) for line in nearest} == {
+        (mode, kind, 1) for mode in ("walk", "bike") for kind in ("doctor", "pharmacy")
+    }
+    assert all(line["median_min"] > 0 for line in nearest)
+
+
+def test_a_network_of_cars_is_said(known: one_town.TownAccess) -> None:
+    assert access.ONLY_CARS in known.notes  # the grid has residential streets only
+
+
+@pytest.mark.mirror
+def test_real_streets_are_not_said_to_be_those_of_cars(mirror: Path, tmp_path: Path) -> None:
+    def fetch(name: str, *, offline: bool = True) -> Path:
+        return sources.fetch(name, mirror=str(mirror), offline=offline, cache=tmp_path)
+
+    found = one_town.measure(tables.load_town("01306"), osm=None, fetch=fetch)
+    assert access.ONLY_CARS not in found.notes
+    assert any("équipements 2021" in note for note in found.notes)
 
 
 @pytest.mark.mirror
@@ -156,11 +197,11 @@ def test_finess_places_pharmacies_and_hospitals_of_a_real_town(
 ) -> None:
     """Real pharmacies of Gourdon, on streets drawn by the test."""
 
-    def with_finess(name: str) -> Path:
+    def with_finess(name: str, *, offline: bool = False) -> Path:
         return (
             mirror / "finess" / "finess-occitanie.csv"
             if name == "finess_occitanie"
-            else fetch(name)
+            else fetch(name, offline=offline)
         )
 
     found = one_town.measure(tables.load_town(TOWN), osm=streets, fetch=with_finess)

@@ -415,9 +415,50 @@ def test_a_town_with_streets_has_its_figures_and_sentences(code: str) -> None:
     assert (together == others).all()  # nobody reaches all before each
 
 
+def test_distances_have_their_minutes_for_the_three_professions() -> None:
+    table = care.reach_table(tables.load_town("46127"))
+    assert len(table) == 9
+    ratio = table["À pied, environ (min)"] / table["Distance médiane (km)"]
+    assert ratio.min() == pytest.approx(ratio.max())
+    assert ratio.min() > 1000 / (4.5 * 1000 / 60)  # longer than the straight line
+    assert (table["À 5 km (%)"] >= table["À 1 km (%)"]).all()
+
+
+def test_the_second_place_is_further_than_the_nearest() -> None:
+    table = care.ranks_table(["01306", "06012"])
+    assert set(table["Ville"]) == {"Pont-de-Veyle", "Beausoleil"}
+    assert (table["2e (min)"] >= table["1er (min)"]).all()
+    assert table["2e (min)"].notna().all()
+    assert "pharmacie" not in set(table.loc[table["Ville"] == "Pont-de-Veyle", "Service"])
+
+
+def test_the_squares_are_set_against_the_census_of_their_year() -> None:
+    assert "99\u00a0%" in care.imputed_note(tables.load_town("46127"))  # of 2019, not of 2023
+    assert "59\u00a0% de la population" in care.places_sentence("01306")
+    assert "Les parts sont celles de ces habitants-là" in care.places_sentence("01306")
+    assert "plus que la population municipale" in care.places_sentence("06012")
+
+
+def test_a_town_with_streets_that_the_chapter_does_not_show_is_shown_as_that_of_the_notebook() -> (
+    None
+):
+    elsewhere, shown, other = (tables.load_town(code) for code in ("46127", "06012", "06032"))
+    assert care.own_streets(elsewhere, care.time_map) is None
+    assert care.own_streets(shown, care.time_map) is None
+    own = care.own_streets(other, care.reach_curves)
+    assert own is not None
+    assert "Cap-d’Ail" in own.caption
+    assert "Cap-d’Ail" in care.on_streets(other)
+    assert "Monaco" in care.edge_sentence("06032")
+    assert "Monaco" not in care.edge_sentence("01306")
+
+
 def test_the_bicycle_and_the_ages_are_compared() -> None:
     story = checked(care.age_bars(["01306", "06012"]))
     assert set(story.drawn["group"]) == {"Pont-de-Veyle", "Beausoleil"}
+    # Fifty-seven persons make no title, whatever their gap.
+    assert "Trop peu pour une comparaison" in story.note
+    assert "80 ans ou plus à Pont-de-Veyle" in story.note
     table = care.sensitivity_table(["01306", "06012"]).set_index("Choix")
     straight = table.loc["À vol d’oiseau"]
     assert (straight >= table.loc["Calcul du livre"]).all()
@@ -425,8 +466,12 @@ def test_the_bicycle_and_the_ages_are_compared() -> None:
 
 
 def test_the_detours_are_measured_with_their_error() -> None:
-    table = care.detours_table()
-    assert (table["Médiane"] > 1).all()
-    assert table["Erreur (min)"].notna().sum() == 3
+    assert (care.detours_table()["Médiane"] > 1).all()
+    errors = care.detour_errors_table()
+    assert errors["Réseau"].is_unique
+    assert (errors["Erreur (min)"] >= errors["Biais (min)"].abs()).all()
+    assert errors.notna().all(axis=None)  # nothing that does not apply
     assert "approximation" in care.distance_sentence(tables.load_town("46127"))
-    assert care.detour_sentence().count("minute") >= 3
+    said = care.detour_sentence()
+    assert said.count("minute") >= 3
+    assert "ne veut rien dire" in said

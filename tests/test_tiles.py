@@ -68,6 +68,7 @@ def test_a_window_of_everything_is_the_extract(road: Path, tmp_path: Path) -> No
     assert found.nodes["walk_barrier"].sum() == 1
     assert found.places["kind"].tolist() == ["pharmacy"]  # no shop
     assert found.buildings.empty
+    assert store.highways() == {"residential", "track"}
 
 
 @pytest.mark.mirror

@@ -10,7 +10,7 @@ a time above that is *flagged*, and each share has an upper bound beside it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -20,6 +20,7 @@ import shapely
 from numpy.typing import NDArray
 
 from utils import network
+from utils.care import weighted_quantiles
 from utils.errors import NetworkError
 from utils.network import Floats, Mode, StreetGraph
 from utils.readers.osm import OsmExtract
@@ -32,6 +33,7 @@ __all__ = [
     "KINDS",
     "LIMITS_MIN",
     "LOCAL",
+    "ONLY_CARS",
     "OSM_KINDS",
     "SMALLEST_COVERAGE",
     "TOGETHER",
@@ -42,9 +44,11 @@ __all__ = [
     "coverage",
     "curves",
     "finess_facilities",
+    "only_cars",
     "osm_facilities",
     "people_from_homes",
     "people_from_squares",
+    "ranks",
     "town_access",
     "window_of",
 ]
@@ -60,6 +64,9 @@ LIMITS_MIN: Final = (5, 10, 15, 20)
 #: Smallest share of a town's inhabitants that an extract must cover for its shares to mean
 #: something, %.
 SMALLEST_COVERAGE: Final = 95.0
+#: Places of a kind that are compared, the nearest first, and minutes within which they are.
+RANKS: Final = 3
+RANKS_MIN: Final = 10
 #: Side of a cell of the published tables, metres.
 CELL_M: Final = 100
 #: Side of a square of Insee, metres.
@@ -81,6 +88,25 @@ OSM_KINDS: Final[Mapping[str, str]] = {
     "doctors": "doctor", "pharmacy": "pharmacy", "nurse": "nurse",
     "physiotherapist": "physiotherapist", "dentist": "dentist", "hospital": "hospital",
 }  # fmt: skip
+#: Specialities of OpenStreetMap (``healthcare:speciality``) that are general medicine.
+_GENERAL: Final = frozenset({"general", "general_practice", "general_practitioner"})
+#: What a place says in its name when it is a pharmacy, whatever its tags: « Farmacy des Anglais »
+#: of Monaco is tagged ``amenity=hospital`` in the extract of the book, without any other tag.
+_NAMED_PHARMACY: Final = r"\b(?:ph|f)arma"
+
+
+#: Streets made for walking.
+_WALKERS: Final = frozenset({"footway", "path", "pedestrian", "steps"})
+#: What is said of an extract without any of them.
+ONLY_CARS: Final = (
+    "Cet extrait n’a ni sentier, ni rue piétonne, ni escalier : c’est un réseau de voitures. Ses"
+    " temps ne sont pas ceux d’un piéton ni d’un cycliste, ne les publiez pas."
+)
+
+
+def only_cars(highways: Iterable[str]) -> bool:
+    """Tell whether no street of an extract (values of ``highway``) is made for walking."""
+    return _WALKERS.isdisjoint(highways)
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,6 +272,45 @@ def town_access(
     )
 
 
+def ranks(result: AccessResult, facilities: pd.DataFrame, *, count: int = RANKS) -> pd.DataFrame:
+    """Return the minutes to the nearest places of each kind, the second and the third too.
+
+    The nearest may be closed, or take no new patient. Practitioners at one address are one place.
+
+    Parameters
+    ----------
+    result : AccessResult
+    facilities : DataFrame
+        Those that it was computed from.
+    count : int
+        Places sought.
+
+    Returns
+    -------
+    DataFrame
+        ``mode``, ``kind``, ``rank`` (1 for the nearest), ``median_min`` (half of the inhabitants
+        in the window are within so many minutes) and ``share`` (% of them within
+        :data:`RANKS_MIN` minutes). No line for a rank that the extract has no place for.
+    """
+    points = result.points[result.points["inside"]]
+    weight = points["persons"].to_numpy(dtype=float)
+    known = facilities[_inside(result.window, facilities)].drop_duplicates(["kind", "x", "y"])
+    lines = []
+    for mode, graph in result.graphs.items():
+        doors = network.place_facilities(
+            graph, known[["x", "y"]].to_numpy(dtype=float), known["kind"].tolist()
+        )
+        snapped = network.snap(graph, points[["x", "y"]].to_numpy(dtype=float))
+        for kind in result.placed:
+            there = min(count, len(doors.of(kind)))
+            seconds, _ = network.k_nearest(graph, doors, snapped, k=there, kind=kind)
+            for rank, own in enumerate(seconds.T, 1):
+                (median,) = weighted_quantiles(own / 60, weight, [0.5])
+                (share,) = network.reach_shares(own, weight, [RANKS_MIN])
+                lines.append((mode, kind, rank, float(median), float(share)))
+    return pd.DataFrame(lines, columns=["mode", "kind", "rank", "median_min", "share"])
+
+
 def _shares(points: pd.DataFrame, modes: Sequence[Mode], kinds: Sequence[str]) -> pd.DataFrame:
     """Return the shares within each limit, and what they would be at most."""
     weight = points["persons"].to_numpy(dtype=float)
@@ -343,8 +408,26 @@ def cells(points: pd.DataFrame, *, sums: Sequence[str], means: Sequence[str]) ->
 
 
 def osm_facilities(places: pd.DataFrame, *, epsg: int) -> pd.DataFrame:
-    """Return ``kind, x, y, source`` of the care that OpenStreetMap knows."""
+    """Return ``kind, x, y, source`` of the care that OpenStreetMap knows.
+
+    Left out: the doctors who say another speciality than general medicine, and the hospitals
+    that their name says to be pharmacies. The latter are not counted as pharmacies either:
+    the name alone does not say that the public is served there.
+
+    Parameters
+    ----------
+    places : DataFrame
+        ``kind``, ``name``, ``speciality``, ``lon``, ``lat`` (degrees), as
+        :attr:`utils.readers.osm.OsmExtract.places`.
+    epsg : int
+        Projected CRS of the result.
+    """
     care = places[places["kind"].isin(OSM_KINDS)]
+    said = care["speciality"].fillna("").str.split(";")
+    general = said.map(lambda names: names == [""] or not _GENERAL.isdisjoint(names)).astype(bool)
+    pharmacy = care["name"].fillna("").str.contains(_NAMED_PHARMACY, case=False)
+    other = (care["kind"].eq("doctors") & ~general) | (care["kind"].eq("hospital") & pharmacy)
+    care = care[~other]
     x, y = network.project(care["lon"].to_numpy(), care["lat"].to_numpy(), epsg).T
     kinds = care["kind"].map(OSM_KINDS).to_numpy()
     return pd.DataFrame({"kind": kinds, "x": x, "y": y, "source": "osm"})

@@ -535,7 +535,12 @@ def intervals(
 
 @house_figure
 def reach_curves(
-    frame: pd.DataFrame, *, title: str = "", x_label: str = "", marks: Sequence[float] = ()
+    frame: pd.DataFrame,
+    *,
+    title: str = "",
+    x_label: str = "",
+    y_label: str = "",
+    marks: Sequence[float] = (),
 ) -> tuple[Figure, pd.DataFrame]:
     """Draw the cumulative share of inhabitants reached, with its band: one panel a ``panel``.
 
@@ -546,6 +551,8 @@ def reach_curves(
         ``high``, the bounds of a band.
     x_label : str
         What ``x`` is, with its unit.
+    y_label : str
+        Of whom ``value`` is the share.
     marks : sequence of float
         Values of ``x`` to mark.
 
@@ -584,6 +591,7 @@ def reach_curves(
         axes.grid(axis="y")
         french_axis(axes, "y", unit="%")
         french_axis(axes, "x", ticks=7)
+        axes.set_ylabel(typographic(y_label))
     grid[-1].set_xlabel(typographic(x_label))
     handles: list[Artist] = [
         Line2D([], [], color=PALETTE[i], ls=LINE_STYLES[i], label=typographic(str(name)))

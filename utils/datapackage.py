@@ -87,6 +87,7 @@ _TITLES: Final[Mapping[str, str]] = {
     "osm_parts_soins": "Part des habitants selon la durée du trajet vers les soins",
     "osm_lieux_soins": "Lieux de soins des villes dont un extrait est fourni",
     "osm_carte_soins": "Limite, rues et isochrones des villes dont un extrait est fourni",
+    "osm_rangs_soins": "Temps à pied et à vélo jusqu’aux trois lieux de soins les plus proches",
     "osm_sensibilite_soins": "Ce que d’autres choix changeraient à l’accès aux soins",
     "osm_detours": "De combien le chemin est plus long que la ligne droite",
 }

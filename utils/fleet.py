@@ -39,16 +39,19 @@ from filelock import FileLock, Timeout
 
 from utils import access, network, sources, tables, tiles
 from utils.errors import FleetError, PvdError, SourceError
-from utils.formats import NBSP, counted, number, of_town, percent
+from utils.formats import NBSP, counted, number, of_town, percent, typographic
 from utils.network import Mode
 from utils.readers import equipment, people
 from utils.readers.osm import Box
 
 __all__ = [
+    "BPE_SOURCES",
+    "FINESS_SOURCES",
     "Bases",
     "FleetReport",
     "Plan",
     "Town",
+    "first_at_hand",
     "prepare",
     "read_modes",
     "run",
@@ -63,6 +66,11 @@ WINDOW_M: Final = 15_000.0
 MARGIN_M: Final = 5_000.0
 #: Seconds that a Dask scheduler has to answer, and to have its first worker.
 CONNECT_S: Final = 30.0
+
+#: Sources of located care, the most complete first: all kinds and all of France, then the five
+#: professions of 2021 and Occitanie.
+BPE_SOURCES: Final = ("bpe_geolocalisee", "bpe_points_2021")
+FINESS_SOURCES: Final = ("finess_national", "finess_occitanie")
 
 #: Modules whose text decides the results.
 _CODE: Final = ("access.py", "fleet.py", "network.py", "tiles.py", "readers/osm.py")
@@ -104,14 +112,14 @@ class Bases:
 
     @classmethod
     def at_hand(
-        cls, fetch: Callable[[str], Path] = sources.fetch, *, squares: Path | None = None
+        cls, fetch: Callable[..., Path] = sources.fetch, *, squares: Path | None = None
     ) -> Bases:
         """Get the files of the book (:func:`utils.sources.fetch`); those of care may miss.
 
         Parameters
         ----------
         fetch : callable
-            Source id -> path.
+            As for :func:`first_at_hand`.
         squares : Path, optional
             Squares of one territory, rather than those of the book.
 
@@ -120,25 +128,40 @@ class Bases:
         SourceError
             The squares cannot be had.
         """
-
-        def first(*names: str) -> Path | None:
-            for name in names:
-                try:
-                    return fetch(name)
-                except SourceError:
-                    continue
-            return None
-
-        return cls(
-            squares if squares is not None else fetch("carreaux_200m"),
-            first("bpe_points_2021", "bpe_geolocalisee"),
-            first("finess_occitanie", "finess_national"),
-        )
+        care = [first_at_hand(names, fetch) for names in (BPE_SOURCES, FINESS_SOURCES)]
+        bpe, finess = (found[1] if found else None for found in care)
+        return cls(squares if squares is not None else fetch("carreaux_200m"), bpe, finess)
 
     def digests(self) -> dict[str, str]:
         """Return the SHA-256 of each file."""
         files = {"squares": self.squares, "bpe": self.bpe, "finess": self.finess}
         return {name: tables.file_sha256(path) for name, path in files.items() if path}
+
+
+def first_at_hand(
+    names: Sequence[str], fetch: Callable[..., Path] = sources.fetch
+) -> tuple[str, Path] | None:
+    """Get the first of some sources: among those at hand, else among those that can be had.
+
+    Parameters
+    ----------
+    names : sequence of str
+        The best first.
+    fetch : callable
+        Source id -> path; with ``offline=True``, of the cache or of a local mirror only.
+
+    Returns
+    -------
+    tuple of (str, Path), optional
+        Its id and its file; nothing when none can be had.
+    """
+    for options in ({"offline": True}, {}):
+        for name in names:
+            try:
+                return name, fetch(name, **options)
+            except SourceError:
+                continue
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +204,8 @@ class FleetReport:
         Towns that no extract covers.
     seconds
         Wall time, preparation included.
+    cars
+        Whether the extracts have no street made for walking: times not to be published.
     """
 
     results: Path
@@ -189,6 +214,7 @@ class FleetReport:
     failed: dict[str, str] = field(default_factory=dict)
     elsewhere: int = 0
     seconds: float = 0.0
+    cars: bool = False
 
     @property
     def ok(self) -> bool:
@@ -203,7 +229,8 @@ class FleetReport:
         if self.failed:
             parts.append(f"{number(len(self.failed))} en échec")
         parts.append(f"{number(self.elsewhere)} hors des extraits")
-        return f"{', '.join(parts)}, en {number(self.seconds, 1)}{NBSP}s{NBSP}: {self.results}"
+        said = f"{', '.join(parts)}, en {number(self.seconds, 1)}{NBSP}s{NBSP}: {self.results}"
+        return f"{said}. {typographic(access.ONLY_CARS)}" if self.cars else said
 
 
 # --------------------------------------------------------------------------- one town
@@ -556,6 +583,7 @@ def run(
                 hint=_WHICH,
             )
         report = FleetReport(folder / "resultats.csv", elsewhere=elsewhere)
+        report.cars = access.only_cars(tiles.open_store(plan.folder / "tuiles").highways())
         done = folder / "villes"
         done.mkdir(exist_ok=True)
         waiting = [town for town in towns if not (done / f"{town.code}.json").is_file()]

@@ -23,6 +23,7 @@ __all__ = [
     "in_town",
     "join_words",
     "number",
+    "of_noun",
     "of_town",
     "ordinal",
     "percent",
@@ -142,6 +143,11 @@ def _split_article(name: str) -> tuple[str, str]:
     name = name.strip().replace("'", "’")
     found = _ARTICLE.match(name)
     return (found.group(1), name[found.end() :]) if found else ("", name)
+
+
+def of_noun(name: str) -> str:
+    """Return a common noun after "de": "d’infirmier", "de dentiste"."""
+    return f"d’{name}" if elided(name) else f"de {name}"
 
 
 def of_town(name: str) -> str:

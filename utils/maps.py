@@ -922,6 +922,11 @@ def _compose_town(
 # -- times -----------------------------------------------------------------------------
 
 
+#: Colour of the inhabitants, seen on every class of time, and width of their largest circle,
+#: points.
+PEOPLE, PEOPLE_PT = "#ffe9a8", 6.5
+
+
 @house_figure
 def time_maps(
     shapes: gpd.GeoDataFrame,
@@ -939,7 +944,8 @@ def time_maps(
     shapes : GeoDataFrame
         ``layer`` (``limite``, ``rues``, ``isochrone``), ``mode``, ``kind``, ``minutes``.
     cells : DataFrame
-        ``x``, ``y`` (metres in ``epsg``), ``persons``: where people live.
+        ``x``, ``y`` (metres in ``epsg``), ``persons``: where people live, in circles whose area
+        is proportional to their number.
     places : mapping of str to DataFrame
         Kind of a panel -> ``lon``, ``lat`` of what is reached.
     panels : sequence of (mode, kind, heading)
@@ -959,6 +965,7 @@ def time_maps(
     left, low, right, high = by_layer["limite"].total_bounds
     margin = 0.05 * max(right - left, high - low)
     extent = (left - margin, low - margin, right + margin, high + margin)
+    most = float(cells["persons"].max())
     minutes = sorted(by_layer["isochrone"]["minutes"].unique())
     colors = sequential(len(minutes) + 1)[:0:-1]
     columns = 2
@@ -980,8 +987,8 @@ def time_maps(
                 shape.plot(ax=axes, color=color, lw=0, aspect=None, zorder=2)
         by_layer["rues"].plot(ax=axes, color="white", lw=0.4, aspect=None, zorder=3)
         axes.scatter(
-            cells["x"], cells["y"], s=2 + np.sqrt(cells["persons"]), fc=INK, ec="white",
-            lw=0.35, zorder=4,
+            cells["x"], cells["y"], s=PEOPLE_PT**2 * cells["persons"] / most, fc=PEOPLE, ec=INK,
+            lw=0.5, zorder=4,
         )  # fmt: skip
         by_layer["limite"].boundary.plot(ax=axes, color=TOWN, lw=1.4, aspect=None, zorder=5)
         doors = places[kind]
@@ -1000,9 +1007,15 @@ def time_maps(
     handles += [
         Patch(fc=LAND, ec=LINES, label="davantage"),
         Line2D([], [], color=TOWN, lw=1.4, label="limite communale"),
-        Line2D([], [], marker="o", ls="", ms=4, color=INK, mec="none", label="habitants"),
         Line2D([], [], marker="P", ls="", ms=6, color="white", mec=INK, label="lieu de soins"),
     ]
+    handles += [
+        Line2D(
+            [], [], marker="o", ls="", ms=PEOPLE_PT * float(np.sqrt(step / most)), color=PEOPLE,
+            mec=INK, mew=0.5, label=counted(step, "habitant"),
+        )
+        for step in dict.fromkeys(_nice_below(most * part) for part in (1, 0.1))
+    ]  # fmt: skip
     figure.legend(handles=handles, loc="outside lower left", ncols=3, borderaxespad=0.2)
     figure.set_figheight(rows * (tall + 0.28) + 0.21 * lines + 0.85)
     figure.draw_without_rendering()  # the scale bar is measured in inches

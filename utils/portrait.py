@@ -36,7 +36,7 @@ from numpy.typing import NDArray
 from scipy import special, stats
 
 from utils.catalogue import Indicator
-from utils.formats import NBSP, counted, elided, number, plural, quantity, typographic
+from utils.formats import NBSP, counted, number, of_noun, plural, quantity, typographic
 from utils.peers import K
 
 __all__ = [
@@ -588,10 +588,6 @@ def times_words(ratio: float) -> str:
     return "au moins dix fois"
 
 
-def _of(noun: str) -> str:
-    return f"d’{noun}" if elided(noun) else f"de {noun}"
-
-
 def _magnitude(own: float, reference: float, thing: str = "") -> str:
     """Say by how much two values above 0 differ, of a thing in the plural or of none.
 
@@ -600,7 +596,7 @@ def _magnitude(own: float, reference: float, thing: str = "") -> str:
     """
     side = "plus" if own > reference else "moins"
     ratio = max(own / reference, reference / own)
-    thing = f" {_of(thing)}" if thing else ""
+    thing = f" {of_noun(thing)}" if thing else ""
     if ratio >= _TWICE:
         return f"{times_words(ratio)} {side}{thing}"
     gap = 100 * abs(own / reference - 1)

@@ -72,6 +72,7 @@ __all__ = [
     "load_signs",
     "load_street_cells",
     "load_street_places",
+    "load_street_ranks",
     "load_street_sensitivity",
     "load_street_shapes",
     "load_street_shares",
@@ -474,6 +475,14 @@ def load_street_shapes() -> gpd.GeoDataFrame:
 def load_street_sensitivity() -> pd.DataFrame:
     """Load what other choices would give: ``code, mode, kind, variant, share`` (%)."""
     return pd.read_parquet(_path("osm_sensibilite_soins"))
+
+
+def load_street_ranks() -> pd.DataFrame:
+    """Load the minutes to the nearest places: ``code, mode, kind, rank, median_min, share``.
+
+    As :func:`utils.access.ranks` says them.
+    """
+    return pd.read_parquet(_path("osm_rangs_soins"))
 
 
 def load_signs() -> pd.DataFrame:

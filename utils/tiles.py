@@ -46,6 +46,9 @@ _COLUMNS: Final = round(360 / TILE_DEG)
 #: Rows of a row group, the least that is read: the streets of about three rural tiles.
 ROW_GROUP: Final = 20_480
 
+#: What the sort of the rows may hold before it spills to disk.
+SORT_MEMORY: Final = "400MB"
+
 #: Kinds of places kept (:attr:`utils.readers.osm.OsmExtract.places`).
 CARE: Final = ("pharmacy", "doctors", "dentist", "nurse", "physiotherapist", "hospital", "clinic")
 
@@ -78,7 +81,8 @@ def build_store(extracts: Sequence[Path], folder: Path) -> Store:
     """Cut extracts in tiles, or return the store that has been cut from the same already.
 
     Each extract is passed over once. Pieces of half a million nodes are written as they come,
-    then sorted on disk: the memory does not depend on the size of the region.
+    then sorted within :data:`SORT_MEMORY`, on disk beyond: the memory grows with the region up
+    to about that and a piece, then no longer. The care is held whole: a few places a town.
 
     Parameters
     ----------
@@ -210,6 +214,7 @@ def _sort(runs: Path, target: Path, order: str) -> None:
         f" (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {ROW_GROUP})",
         {"runs": [glob.escape(str(run)) for run in sorted(runs.iterdir())], "target": str(target)},
         label=target.name,
+        memory=SORT_MEMORY,
     )
 
 
@@ -243,6 +248,15 @@ class Store:
         for west, south, east, north in self.boxes:
             inside |= (west <= lon) & (lon <= east) & (south <= lat) & (lat <= north)
         return inside & np.isin(tile_of(lon, lat), self.tiles)
+
+    def highways(self) -> set[str]:
+        """Return the kinds of streets that there are, reading a row group at a time."""
+        found: set[str] = set()
+        with pq.ParquetFile(self.folder / "streets.parquet") as file:
+            for i in range(file.num_row_groups):
+                column = file.read_row_group(i, columns=["highway"])["highway"]
+                found |= set(column.unique().to_pylist())
+        return found
 
     def holes(self, box: Box) -> list[Box]:
         """Return the tiles that touch a box and have no street: forest, sea, or beyond."""

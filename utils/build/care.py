@@ -27,6 +27,9 @@ from utils.territory import SQUARE_M
 
 __all__ = ["BUILDERS", "METHODS", "SQUARE_COLUMNS"]
 
+#: Decimals of the distances (km) and shares (%), in every table: two figures of one page give
+#: the same whole number.
+_DECIMALS: Final = 2
 #: Columns of the squares that care needs.
 SQUARE_COLUMNS: Final = ("codes", "x", "y", "imputed", "persons", *care.INSEE_AGES)
 
@@ -85,8 +88,7 @@ def _straight(asked: Asked) -> Iterator[pd.DataFrame]:
     kind, column = asked.indicator.build["kind"], asked.indicator.build["column"]
     found = asked.shop.once(f"distances:{kind}", lambda: care.distances_by_commune(points, [kind]))
     measure = found[["code", column]].rename(columns={column: "value"})
-    decimals = 2 if column == "median_km" else 1
-    yield from single(asked, measure.round({"value": decimals}), missing="absent")
+    yield from single(asked, measure.round({"value": _DECIMALS}), missing="absent")
 
 
 def build_distances(shop: Workshop) -> pd.DataFrame:
@@ -97,7 +99,7 @@ def build_distances(shop: Workshop) -> pd.DataFrame:
         points[points["code"].isin(programme)], list(care.KINDS), list(care.AGES)
     )
     shares = [name for name in found.columns if name.startswith("within_")]
-    rounded = found.round({"persons": 0, "median_km": 2, **dict.fromkeys(shares, 1)})
+    rounded = found.round({"persons": 0, **dict.fromkeys(["median_km", *shares], _DECIMALS)})
     return rounded.astype(dict.fromkeys(["persons", "median_km", *shares], np.float32))
 
 

@@ -20,7 +20,16 @@ from utils.build.streets import EXTRACTS
 from utils.catalogue import load_sources
 from utils.communes import local_epsg
 from utils.errors import NetworkError, SourceError
-from utils.formats import counted, in_town, join_words, number, of_town, percent, typographic
+from utils.formats import (
+    counted,
+    in_town,
+    join_words,
+    number,
+    of_noun,
+    of_town,
+    percent,
+    typographic,
+)
 from utils.network import Mode
 from utils.readers.equipment import read_bpe_points, read_finess
 from utils.readers.osm import OsmExtract, read_osm
@@ -29,10 +38,6 @@ from utils.readers.relief import read_elevation
 from utils.readers.territory import read_contours
 
 __all__ = ["TownAccess", "measure"]
-
-#: Sources of located care, the best first; the first that can be had is read.
-_BPE: Final = ("bpe_points_2021", "bpe_geolocalisee")
-_FINESS: Final = ("finess_occitanie", "finess_national")
 
 #: Kinds, modes and sources as they are written.
 KIND_NAMES: Final = {
@@ -48,7 +53,8 @@ _PLURALS: Final = {"doctor": "médecins généralistes", "hospital": "hôpitaux"
 MODE_NAMES: Final = {"walk": "À pied", "bike": "À vélo"}
 SOURCE_NAMES: Final = {"bpe": "BPE", "finess": "FINESS", "osm": "OpenStreetMap"}
 
-Fetch = Callable[[str], Path]
+#: Source id -> path; with ``offline=True``, only what is at hand.
+Fetch = Callable[..., Path]
 
 
 @dataclass(slots=True)
@@ -90,9 +96,9 @@ class TownAccess:
         )
         said = [f"{self.town['name']} ({self.town['code']}). Lieux de soins placés : {placed}."]
         if result.missing:
-            names = join_words([KIND_NAMES[kind] for kind in result.missing], last="ni de")
+            names = join_words([of_noun(KIND_NAMES[kind]) for kind in result.missing], last="ni")
             said.append(
-                f"Aucune source ne place de {names} : « ensemble » ne compte que les"
+                f"Aucune source ne place {names} : « ensemble » ne compte que les"
                 f" {len(result.together)} services locaux placés."
             )
         people = f"{counted(round(result.persons), 'habitant')} dans l’extrait"
@@ -132,6 +138,7 @@ class TownAccess:
     def as_dict(self) -> dict[str, Any]:
         """Return what a program needs: plain values only."""
         result = self.result
+        ranks = access.ranks(result, self.facilities).round(2)
         return {
             "code": str(self.town["code"]),
             "name": str(self.town["name"]),
@@ -143,6 +150,13 @@ class TownAccess:
             "unjoined": round(result.unjoined, 1),
             "imputed_share": None if math.isnan(self.imputed) else round(self.imputed, 1),
             "shares": result.shares.round(2).to_dict("records"),
+            "nearest": [
+                # Half of the inhabitants may reach no such place: JSON has no infinity.
+                {**line, "median_min": line["median_min"] if reached else None}
+                for line, reached in zip(
+                    ranks.to_dict("records"), np.isfinite(ranks["median_min"]), strict=True
+                )
+            ],
             "notes": [typographic(note) for note in self.notes],
         }
 
@@ -166,7 +180,7 @@ def measure(
     osm : Path, optional
         Extract of OpenStreetMap; when not given, that of the catalogue if the town has one.
     fetch : callable
-        Source id -> path.
+        Source id -> path, as :func:`utils.fleet.first_at_hand` calls it.
     squares : Path, optional
         Insee's 200 m squares, in any of their layouts
         (:func:`utils.readers.people.read_carreaux_200m`), rather than those of the catalogue.
@@ -190,6 +204,8 @@ def measure(
         notes.append("Rues, soins et logements demandés au service Overpass d’OpenStreetMap.")
     else:
         streets = read_osm(osm if osm is not None else _known_extract(code, name, fetch))
+    if access.only_cars(streets.streets["highway"]):
+        notes.append(access.ONLY_CARS)
     window = access.window_of(streets, epsg)
     if outline is not None:
         _check_cover(name, 100 * shapely.intersection(outline, window).area / outline.area)
@@ -295,26 +311,27 @@ def _outline(code: str, epsg: int, fetch: Fetch, notes: list[str]) -> shapely.Ge
 def _care(streets: OsmExtract, epsg: int, fetch: Fetch, notes: list[str]) -> list[pd.DataFrame]:
     """Return the located care of each source that can be had, the best first."""
     found = []
-    bpe = _first(_BPE, fetch, notes)
+    bpe = _first(fleet.BPE_SOURCES, fetch, notes)
     if bpe is not None:
         points = read_bpe_points(bpe, types=list(access.BPE_KINDS))
         found.append(access.bpe_facilities(points, epsg=epsg))
-    finess = _first(_FINESS, fetch, notes)
+    finess = _first(fleet.FINESS_SOURCES, fetch, notes)
     if finess is not None:
         found.append(access.finess_facilities(read_finess(finess), epsg=epsg))
     return [*found, access.osm_facilities(streets.places, epsg=epsg)]
 
 
 def _first(names: Sequence[str], fetch: Fetch, notes: list[str]) -> Path | None:
-    """Return the file of the first source that can be had; say it when there is none."""
-    for name in names:
-        try:
-            return fetch(name)
-        except SourceError:
-            continue
-    titles = join_words([load_sources()[name].title for name in names], last="ni")
-    notes.append(f"Sources absentes : ni {titles}.")
-    return None
+    """Return the file of the first source that can be had; say which, or that there is none."""
+    known = load_sources()
+    found = fleet.first_at_hand(names, fetch)
+    if found is None:
+        titles = join_words([f"« {known[name].title} »" for name in names], last="ou")
+        notes.append(f"Aucune de ces sources n’a pu être lue : {titles}.")
+        return None
+    name, path = found
+    notes.append(f"Source lue : {known[name].title}.")
+    return path
 
 
 def _people(

@@ -56,6 +56,9 @@ _STEP_M, _TOLERANCE_M = 25.0, 8.0
 _AROUND_M: Final = 300.0
 #: How far from a street an outline of time is drawn, metres.
 _BESIDE_M: Final = 100.0
+#: Decimals of the shares (%): enough for a whole number written from them to be that of the
+#: command, which does not round twice.
+_DECIMALS: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +147,7 @@ def build_curves(shop: Workshop) -> pd.DataFrame:
         )
         for code in EXTRACTS
     ]
-    frame = pd.concat(parts, ignore_index=True).round({"share": 1, "share_max": 1})
+    frame = pd.concat(parts, ignore_index=True).round({"share": _DECIMALS, "share_max": _DECIMALS})
     columns = ["code", *(name for name in frame if name != "code")]
     return frame[columns].astype({"minutes": "int8", "share": np.float32, "share_max": np.float32})
 
@@ -229,7 +232,7 @@ def _street_lines(streets: OsmExtract, frame: shapely.Geometry) -> shapely.Geome
 def build_sensitivity(shop: Workshop) -> pd.DataFrame:
     """Build ``osm_sensibilite_soins``: what other choices would have given."""
     parts = [_variants(shop, code).assign(code=code) for code in EXTRACTS]
-    frame = pd.concat(parts, ignore_index=True).round({"share": 1})
+    frame = pd.concat(parts, ignore_index=True).round({"share": _DECIMALS})
     return frame[["code", "mode", "kind", "variant", "share"]]
 
 
@@ -293,6 +296,16 @@ def _straight_shares(town: _Town, detour: float = 1.0) -> pd.Series:
     return pd.Series(shares).rename_axis(["mode", "kind"])
 
 
+def build_ranks(shop: Workshop) -> pd.DataFrame:
+    """Build ``osm_rangs_soins``: minutes to the nearest place of each kind, and to the next."""
+    parts = []
+    for code in EXTRACTS:
+        town = _town(shop, code)
+        parts.append(access.ranks(town.result, town.facilities).assign(code=code))
+    frame = pd.concat(parts, ignore_index=True).round({"median_min": 2, "share": _DECIMALS})
+    return frame[["code", "mode", "kind", "rank", "median_min", "share"]].astype({"rank": "int8"})
+
+
 def build_detours(shop: Workshop) -> pd.DataFrame:
     """Build ``osm_detours``: how much longer the way is, on each real network."""
     for source, _ in _NETWORKS.values():
@@ -347,5 +360,6 @@ BUILDERS: Final[Mapping[str, Builder]] = {
     "osm_lieux_soins": build_places,
     "osm_carte_soins": build_drawings,
     "osm_sensibilite_soins": build_sensitivity,
+    "osm_rangs_soins": build_ranks,
     "osm_detours": build_detours,
 }

@@ -54,7 +54,11 @@ def require(path: Path, columns: Iterable[str]) -> list[str]:
 
 
 def query(
-    text: str, values: Mapping[str, Path | str | int | Sequence[str]], *, label: str
+    text: str,
+    values: Mapping[str, Path | str | int | Sequence[str]],
+    *,
+    label: str,
+    memory: str = MEMORY_LIMIT,
 ) -> pd.DataFrame:
     """Run one query over Parquet files and return its result.
 
@@ -66,6 +70,8 @@ def query(
         Name -> path, text, number or list of texts.
     label : str
         Name of the file in messages.
+    memory : str
+        What DuckDB may hold before it spills to disk.
 
     Raises
     ------
@@ -79,7 +85,7 @@ def query(
     with tempfile.TemporaryDirectory(prefix="pvd-duckdb-") as scratch:
         settings: dict[str, str | bool | int | float | list[str]] = {
             "threads": THREADS,
-            "memory_limit": MEMORY_LIMIT,
+            "memory_limit": memory,
             "temp_directory": scratch,
             "preserve_insertion_order": False,
             "autoinstall_known_extensions": False,

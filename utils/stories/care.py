@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Final
 
@@ -19,7 +19,9 @@ from utils.formats import (
     in_town,
     join_words,
     number,
+    of_noun,
     of_town,
+    ordinal,
     percent,
     plural,
     typographic,
@@ -36,6 +38,7 @@ __all__ = [
     "age_distances",
     "bicycle_sentence",
     "density",
+    "detour_errors_table",
     "detour_sentence",
     "detours_table",
     "distance_sentence",
@@ -43,7 +46,9 @@ __all__ = [
     "edge_sentence",
     "far_sentence",
     "on_streets",
+    "own_streets",
     "places_sentence",
+    "ranks_table",
     "reach_curves",
     "reach_table",
     "sensitivity_table",
@@ -56,6 +61,7 @@ __all__ = [
 BPE_YEAR: Final = 2024
 APL_YEAR: Final = 2023
 STRAIGHT_YEAR: Final = 2021
+SQUARES_YEAR: Final = 2019
 PER_1000: Final = "pour 1 000 habitants"
 
 COUNTED: Final = (
@@ -104,13 +110,21 @@ STREET_TOWNS: Final = {
     "06012": "osm_monaco",
     "06032": "osm_monaco",
 }
+#: Those that the chapter shows whatever its town.
+SHOWN: Final = ("01306", "06012")
 #: Variants of the sensitivity table that the text quotes.
 REFERENCE: Final = "calcul du livre"
 STRAIGHT: Final = "à vol d’oiseau"
 DETOUR: Final = "à vol d’oiseau, multiplié par le détour médian"
+_FLAT: Final = "Pente non comptée : en côte, les temps sont plus longs, à vélo surtout."
 _KM: Final = f"1{NBSP}km"
 #: Gap between two ages that is worth a title, points.
 _GAP_POINTS: Final = 2.0
+#: Fewest inhabitants of an age whose share is worth a title: one household more or less would
+#: change it by several points.
+_LEAST_PERSONS: Final = 100
+#: Share of the census under which the squares of a town are said to miss some of it, %.
+_WELL_COVERED: Final = 75.0
 #: Minutes at which the stories tell who stays far.
 _FAR_MIN: Final = 10
 
@@ -170,9 +184,9 @@ def density(town: pd.Series) -> Story:
         least = min(known, key=lambda name: (known[name], COUNTED.index(name)))
         fewer = 100 - known[least]
         title = (
-            f"Le plus rare {in_town(town['name'])} : {_label(least).lower()}, "
-            f"{'moins que' if fewer >= 50 else 'plus pourtant que'} dans"
-            f" {percent(fewer if fewer >= 50 else known[least])} des comparables"
+            f"{place_of(town)}, le plus en retrait sur ses comparables :"
+            f" {_label(least).lower()}, {'moins que' if fewer >= 50 else 'plus pourtant que'} dans"
+            f" {percent(fewer if fewer >= 50 else known[least])} d’entre elles"
         )
     figure, drawn = charts.strip_against(
         lines[["label", "code", "value"]],
@@ -194,8 +208,9 @@ def density(town: pd.Series) -> Story:
             drawn, town_name=town["name"], group_name=comparison.GROUP, unit=PER_1000, decimals=2
         ),
         sources=("bpe_2024", "population_historique", "cog_communes"),
-        note="Nombres de cabinets et d’officines, non de praticiens à temps plein. Le nombre de"
-        " pharmacies a changé de source depuis 2018 : il ne se compare pas à celui d’avant.",
+        note="Officines, et praticiens par lieu d’exercice : qui exerce à deux adresses compte deux"
+        " fois, quel que soit son temps de travail. Le nombre de pharmacies a changé de source"
+        " depuis 2018 : il ne se compare pas à celui d’avant.",
     )
 
 
@@ -237,8 +252,9 @@ def accessibility(town: pd.Series) -> Story | None:
         ),
         alt=describe_strip(drawn, town_name=town["name"], group_name=comparison.GROUP),
         sources=("apl_professions",),
-        note="L’APL compte l’offre des communes voisines à moins de 20 minutes en voiture et l’âge"
-        " des habitants ; sages-femmes : équivalents temps plein pour 100 000 femmes.",
+        note="L’APL compte l’offre des communes voisines, d’autant moins que la route y est longue"
+        " en voiture, et l’âge des habitants ; sages-femmes : équivalents temps plein pour 100 000"
+        " femmes.",
     )
 
 
@@ -279,8 +295,9 @@ def distance_sentence(town: pd.Series) -> str:
     minutes = [1000 * own * factor / pace for factor in (low, middle, high)]
     return typographic(
         f"La moitié des habitants {of_town(town['name'])} vit à moins de"
-        f" **{number(own, 1)} km d’un médecin généraliste à vol d’oiseau** ; dans la ville"
-        f" comparable médiane, {number(others.median(), 1)} km. Par les rues, c’est environ"
+        f" **{number(own, 1)} km d’un médecin généraliste à vol d’oiseau** (cabinets de"
+        f" {STRAIGHT_YEAR}) ; dans la ville comparable médiane,"
+        f" {number(others.median(), 1)} km. Par les rues, c’est environ"
         f" {number(minutes[1])} minutes à pied, et de {number(minutes[0])} à"
         f" {number(minutes[2])} selon que les rues sont droites ou non : une **approximation**,"
         " dont l’erreur est mesurée plus bas."
@@ -303,11 +320,11 @@ def distances(town: pd.Series) -> Story | None:
     own, others = comparison.split(frame[frame["indicator"] == "part_1km_medecin"])
     far, rank = 100 - own, 100 - share_below(others, own)
     title = (
-        f"{place_of(town)}, {percent(far)} des habitants sont à plus de {_KM} d’un généraliste,"
-        f" plus que dans {percent(rank)} des comparables"
+        f"{place_of(town)}, {percent(far)} des habitants sont à plus de {_KM} d’un généraliste à"
+        f" vol d’oiseau, plus que dans {percent(rank)} des comparables"
         if rank >= 50
-        else f"{place_of(town)}, {percent(own)} des habitants ont un généraliste à moins de {_KM},"
-        f" plus que dans {percent(100 - rank)} des comparables"
+        else f"{place_of(town)}, {percent(own)} des habitants ont un généraliste à moins de {_KM} à"
+        f" vol d’oiseau, plus que dans {percent(100 - rank)} des comparables"
     )
     return comparison.strips(
         town,
@@ -324,26 +341,40 @@ def distances(town: pd.Series) -> Story | None:
 
 
 def reach_table(town: pd.Series) -> pd.DataFrame:
-    """List the shares of inhabitants within 1, 2 and 5 km as the crow flies.
+    """List how far inhabitants are as the crow flies, and about how many minutes on foot.
 
     Returns
     -------
     DataFrame
-        ``Soignant``, ``Rayon (km)``, the town's name, ``Comparables``, ``PVD`` (medians, %).
-        No line without squares.
+        ``Soignant``, ``Habitants`` (of the town, then of its comparables and of all PVD,
+        medians of towns), ``Distance médiane (km)``, ``À pied, environ (min)`` (that distance
+        times the median detour, at the central speed), ``À 1 km (%)``, ``À 2 km (%)``,
+        ``À 5 km (%)``. No line without squares.
     """
     programme = tables.load_towns(pvd=True)["code"]
-    rows = []
+    minutes = 1000 * _factors()[1] / (60 * network.walk_mps())
+    columns = {"distance_habitant": "Distance médiane (km)"}
+    columns |= {f"part_{km}km": f"À {km} km (%)" for km in (1, 2, 5)}
+    rows: list[dict[str, object]] = []
     for slug, name in _PROFESSIONS.values():
-        for km in (1, 2, 5):
-            indicator = f"part_{km}km_{slug}"
+        found: dict[str, dict[str, object]] = {
+            who: {"Soignant": name, "Habitants": who}
+            for who in (str(town["name"]), "villes comparables", "toutes les PVD")
+        }
+        for indicator, column in columns.items():
+            full = f"{indicator}_{slug}"
             own, others = comparison.split(
-                comparison.values(town, [indicator], STRAIGHT_YEAR, rates=False)
+                comparison.values(town, [full], STRAIGHT_YEAR, rates=False)
             )
-            every = tables.load_indicators(indicator, codes=programme)["value"]
-            rows.append((name, km, own, others.median(), every.median()))
-    columns = ["Soignant", "Rayon (km)", str(town["name"]), "Comparables (%)", "PVD (%)"]
-    return pd.DataFrame(rows, columns=columns).dropna(subset=[str(town["name"])])
+            every = tables.load_indicators(full, codes=programme)["value"]
+            known = (own, others.median(), every.median())
+            for line, value in zip(found.values(), known, strict=True):
+                line[column] = value
+        if not math.isnan(own):
+            rows += found.values()
+    frame = pd.DataFrame(rows, columns=["Soignant", "Habitants", *columns.values()])
+    frame.insert(3, "À pied, environ (min)", minutes * frame["Distance médiane (km)"].astype(float))
+    return frame
 
 
 def age_distances(town: pd.Series) -> Story | None:
@@ -361,11 +392,19 @@ def age_distances(town: pd.Series) -> Story | None:
         }
     ).sort_values(["order", "kind"], kind="stable")
     doctor = own[own["kind"] == "doctor"].set_index("age")["within_1.0"].astype(float)
+    persons = own[own["kind"] == "doctor"].set_index("age")["persons"].astype(float)
+    eldest = persons.get("age_over_80", 0.0)
     old, every = 100 - doctor.get("age_over_80", np.nan), 100 - doctor["tous"]
     if math.isnan(old):
         title = f"{place_of(town)}, personne de 80 ans ou plus dans les carreaux publiés"
     elif every < 1:
         title = f"{place_of(town)}, presque tous ont un généraliste à moins de {_KM}, à tout âge"
+    elif eldest < _LEAST_PERSONS:
+        title = (
+            f"{place_of(town)}, {percent(every)} des habitants sont à plus de {_KM} d’un"
+            f" généraliste ; {counted(round(eldest), 'habitant')} de 80 ans ou plus, trop peu pour"
+            " les comparer"
+        )
     else:
         words = "autant que" if abs(old - every) < 2 else "plus que" if old > every else "moins que"
         title = (
@@ -397,16 +436,34 @@ def _ages_words(frame: pd.DataFrame, kind: str) -> str:
     )
 
 
+def _squares_words(persons: float, census: float) -> str:
+    """Compare the inhabitants of the squares with the census of the same year."""
+    share = 100 * persons / census
+    counted_there = f"Les carreaux de {SQUARES_YEAR} comptent {number(persons)} habitants,"
+    if share > 100:
+        return (
+            f"{counted_there} plus que la population municipale de la même année"
+            f" ({percent(share)}) : un carreau à cheval sur deux communes est compté en entier dans"
+            " l’une, et l’adresse fiscale n’est pas toujours celle du recensement."
+        )
+    text = (
+        f"{counted_there} soit {percent(share)} de la population municipale de la même année :"
+        " ménages fiscaux seulement, et un carreau à cheval sur deux communes n’est donné qu’à une"
+    )
+    if share < _WELL_COVERED:
+        return f"{text}, ici souvent à la voisine. Les parts sont celles de ces habitants-là."
+    return f"{text}."
+
+
 def imputed_note(town: pd.Series) -> str:
     """Say the share of imputed inhabitants, and how the squares stand to the census."""
     lines = tables.load_indicators(
         ["carreaux_part_imputee", "carreaux_personnes"], codes=[town["code"]]
     ).set_index("indicator")["value"]
-    share = 100 * lines["carreaux_personnes"] / float(town["pop_2023"])
     return typographic(
         f"{percent(lines['carreaux_part_imputee'])} des habitants vivent dans un carreau dont"
-        f" l’Insee a imputé les valeurs. Les carreaux comptent {percent(share)} de la population"
-        " municipale : ménages fiscaux seulement, et un carreau n’est donné qu’à une commune."
+        " l’Insee a imputé les valeurs."
+        f" {_squares_words(lines['carreaux_personnes'], float(town[f'pop_{SQUARES_YEAR}']))}"
     )
 
 
@@ -417,8 +474,7 @@ def detours_table() -> pd.DataFrame:
     -------
     DataFrame
         ``Réseau``, ``À vol d’oiseau``, ``Trajets``, ``Un sur dix est sous``, ``Médiane``,
-        ``Un sur dix dépasse``, ``Facteur des autres``, ``Erreur (min)``, ``Biais (min)``,
-        ``Trajet moyen (min)``.
+        ``Un sur dix dépasse``.
     """
     frame = tables.load_detours()
     bands = {"toutes": "50 m à 2 km", "0-500": "50 à 500 m", "500-1000": "500 m à 1 km"}
@@ -430,12 +486,30 @@ def detours_table() -> pd.DataFrame:
             "Un sur dix est sous": frame["p10"],
             "Médiane": frame["median"],
             "Un sur dix dépasse": frame["p90"],
-            "Facteur des autres": frame["factor"],
-            "Erreur (min)": frame["error_min"],
-            "Biais (min)": frame["bias_min"],
-            "Trajet moyen (min)": frame["way_min"],
         }
     )
+
+
+def detour_errors_table() -> pd.DataFrame:
+    """List what the factor of the other networks is worth on each.
+
+    Returns
+    -------
+    DataFrame
+        ``Réseau``, ``Facteur des autres``, ``Trajet moyen (min)``, ``Erreur (min)``,
+        ``Biais (min)``.
+    """
+    frame = tables.load_detours()
+    frame = frame[frame["band"] == "toutes"]
+    return pd.DataFrame(
+        {
+            "Réseau": frame["zone"],
+            "Facteur des autres": frame["factor"],
+            "Trajet moyen (min)": frame["way_min"],
+            "Erreur (min)": frame["error_min"],
+            "Biais (min)": frame["bias_min"],
+        }
+    ).reset_index(drop=True)
 
 
 def detour_sentence() -> str:
@@ -448,12 +522,34 @@ def detour_sentence() -> str:
     )
     part = 100 * (whole["error_min"] / whole["way_min"])
     return typographic(
-        "Sur les trois réseaux réels dont ce livre dispose, le chemin à pied est"
-        f" **{number(middle, 2)} fois** plus long que la ligne droite (médiane), et de"
-        f" {number(low, 2)} à {number(high, 2)} fois pour huit trajets sur dix au moins. Quand on"
-        " estime chaque réseau avec le facteur des deux autres, l’erreur moyenne sur un trajet est"
-        f" de {errors}, soit de {percent(part.min())} à {percent(part.max())} du trajet : assez"
-        " pour comparer des villes, trop peu pour un quartier."
+        "Sur les trois réseaux réels dont ce livre dispose, le chemin à pied mesure"
+        f" **{number(middle, 2)} fois la ligne droite** (médiane), et de {number(low, 2)} à"
+        f" {number(high, 2)} fois pour huit trajets sur dix au moins. Quand on estime chaque réseau"
+        " avec le facteur des deux autres, l’erreur moyenne sur un trajet est de"
+        f" {errors}, soit de {percent(part.min())} à {percent(part.max())} du trajet. Ce n’est"
+        " pas assez précis pour un quartier, et demande de la prudence entre deux villes :"
+        f" {_largest_error_words()}"
+    )
+
+
+def _largest_error_words() -> str:
+    """Tell the largest error of the corrected straight line on a share, where streets are known."""
+    lines = tables.load_street_sensitivity()
+    lines = lines[(lines["mode"] == "walk") & lines["variant"].isin([REFERENCE, DETOUR])]
+    wide = lines.pivot(index=["code", "kind"], columns="variant", values="share")
+    wide["gap"] = (wide[DETOUR] - wide[REFERENCE]).abs()
+    worst = wide.reset_index().sort_values("gap").iloc[-1]
+    code, gap = str(worst["code"]), float(worst["gap"])
+    name = tables.load_town(code)["name"]
+    what = _of_together(code) if worst["kind"] == access.TOGETHER else "d’une pharmacie"
+    return (
+        f"{in_town(name)}, la ligne droite ainsi allongée met {percent(worst[DETOUR])} des"
+        f" habitants à {_FAR_MIN} minutes {what}, les rues {percent(worst[REFERENCE])}. Entre"
+        f" deux villes, un écart de moins de {counted(math.ceil(gap), 'point')} ne veut rien"
+        " dire."
+        if gap >= _GAP_POINTS
+        else f"l’écart est au plus de {counted(gap, 'point')} sur la part des habitants à"
+        f" {_FAR_MIN} minutes."
     )
 
 
@@ -512,38 +608,61 @@ def _street_sources(code: str) -> tuple[str, ...]:
 
 def on_streets(town: pd.Series) -> str:
     """Say whether the town of the notebook has its streets in the book."""
-    if town["code"] in STREET_TOWNS:
+    code = str(town["code"])
+    if code in SHOWN:
         return typographic(f"Les rues {of_town(town['name'])} sont dans ce livre : les voici.")
+    if code in STREET_TOWNS:
+        return f"{places_sentence(code)} {edge_sentence(code)}"
     return typographic(
         f"Ce livre n’a pas d’extrait OpenStreetMap {of_town(town['name'])}. Avec un extrait, la"
-        f" commande `pvd access {town['code']} --osm extrait.osm.pbf` fait les mêmes calculs en"
-        " une seconde ; sans extrait, `--overpass` demande les rues au service d’OpenStreetMap."
+        f" commande `pvd access {code} --osm extrait.osm.pbf` fait les mêmes calculs en quelques"
+        " secondes ; sans extrait, `--overpass` demande les rues au service d’OpenStreetMap."
         " Voici ce qu’ils donnent là où il y en a un."
     )
 
 
-def places_sentence(code: str) -> str:
-    """Say which care is placed, from which source, and what is missing."""
-    town = tables.load_town(code)
+def own_streets(town: pd.Series, make: Callable[[str], Story]) -> Story | None:
+    """Draw a story of streets for a town that has them and that the chapter does not show."""
+    code = str(town["code"])
+    return make(code) if code in STREET_TOWNS and code not in SHOWN else None
+
+
+def _sources_words(code: str, kinds: Sequence[str]) -> str:
+    """Say which source places each kind of care around a town."""
     places = tables.load_street_places().query("code == @code")
     by_source = {
-        str(source): join_words([_KIND_NAMES[kind] for kind in access.KINDS if kind in set(rows)])
+        _SOURCE_NAMES[str(source)]: [_KIND_NAMES[kind] for kind in kinds if kind in set(rows)]
         for source, rows in places.groupby("source")["kind"]
     }
-    listed = " ; ".join(f"{_SOURCE_NAMES[source]} : {kinds}" for source, kinds in by_source.items())
-    missing = [_KIND_NAMES[kind] for kind in access.LOCAL if kind not in set(places["kind"])]
+    return " ; ".join(f"{join_words(names)} ({said})" for said, names in by_source.items() if names)
+
+
+def _streets_note(code: str) -> str:
+    return f"{_capital(_sources_words(code, access.LOCAL))}. {_FLAT}"
+
+
+def _capital(text: str) -> str:
+    return f"{text[0].upper()}{text[1:]}"
+
+
+def places_sentence(code: str) -> str:
+    """Say which care is placed, from which source, what is missing, and who is counted."""
+    town = tables.load_town(code)
+    known = set(tables.load_street_places().query("code == @code")["kind"])
+    missing = [_KIND_NAMES[kind] for kind in access.LOCAL if kind not in known]
     cells = _cells(code)
-    imputed = 100 * cells["imputed_persons"].sum() / cells["persons"].sum()
+    persons = float(cells["persons"].sum())
+    imputed = 100 * cells["imputed_persons"].sum() / persons
     text = (
-        f"**{town['name']}.** Lieux de soins par source : {listed}."
-        f" {percent(imputed)} des {number(cells['persons'].sum())} habitants des carreaux y sont en"
-        " carreau imputé ; chaque carreau est réparti entre les logements qu’OpenStreetMap y"
-        " dessine."
+        f"**{town['name']}.** Lieux de soins : {_sources_words(code, access.KINDS)}."
+        f" {_squares_words(persons, float(town[f'pop_{SQUARES_YEAR}']))} {percent(imputed)} de ces"
+        " habitants sont en carreau imputé ; chaque carreau est réparti entre les logements"
+        " qu’OpenStreetMap y dessine."
     )
     if missing:
         text += (
-            f" Aucune source ne situe de {join_words(missing)} ici : « ensemble » y désigne"
-            f" {_together_words(code)}."
+            f" Aucune source ne situe {join_words([of_noun(name) for name in missing], 'ni')} ici :"
+            f" « ensemble » y désigne {_together_words(code)}."
         )
     return typographic(text)
 
@@ -580,7 +699,7 @@ def time_map(code: str) -> Story:
         drawn,
         caption=typographic(
             f"Temps à pied et à vélo jusqu’à la pharmacie la plus proche, et jusqu’au plus lointain"
-            f" de {together.removeprefix('les ')} de proximité : {town['name']}."
+            f" {_of_together(code)} : {town['name']}."
         ),
         alt=typographic(
             f"Quatre cartes {of_town(town['name'])}. Aire à {_FAR_MIN} minutes : "
@@ -592,8 +711,10 @@ def time_map(code: str) -> Story:
             + "."
         ),
         sources=_street_sources(code),
-        note="Un dessin seulement : les parts viennent des habitants, jamais des surfaces. Points"
-        " noirs : habitants, par maille de 100 m.",
+        note=typographic(
+            "Un dessin seulement : les parts viennent des habitants, jamais des surfaces. Cercles :"
+            f" habitants, par maille de 100 m. {_streets_note(code)}"
+        ),
     )
 
 
@@ -607,7 +728,11 @@ def reach_curves(code: str) -> Story:
     town = tables.load_town(code)
     shares = _shares(code)
     parts = []
-    for kind, what in (("pharmacy", "pharmacie"), (access.TOGETHER, _together_words(code))):
+    together = _together_words(code)
+    for kind, what in (
+        ("pharmacy", "Jusqu’à la pharmacie la plus proche"),
+        (access.TOGETHER, f"Jusqu’au plus lointain {_of_together(code)}"),
+    ):
         for mode, words in _MODE_NAMES.items():
             own = shares[
                 (shares["age"] == "tous") & (shares["mode"] == mode) & (shares["kind"] == kind)
@@ -617,7 +742,7 @@ def reach_curves(code: str) -> Story:
             parts.append(
                 pd.DataFrame(
                     {
-                        "panel": f"{what[0].upper()}{what[1:]}",
+                        "panel": what,
                         "series": f"{words} : {middle} km/h, de {slow} à {fast}".replace(",0", ""),
                         "x": [0, *wide.index],
                         "value": [0.0, *wide.iloc[:, 1]],
@@ -642,10 +767,11 @@ def reach_curves(code: str) -> Story:
     figure, drawn = charts.reach_curves(
         frame,
         title=typographic(
-            f"{place_of(town)}, {_FAR_MIN} minutes à pied suffisent à {percent(band[0])} ou à"
-            f" {percent(band[1])} des habitants, selon leur pas"
+            f"{place_of(town)}, {together} sont à {_FAR_MIN} minutes à pied de"
+            f" {percent(band[0])} ou de {percent(band[1])} des habitants, selon leur pas"
         ),
-        x_label="minutes jusqu’au service le plus proche",
+        x_label="minutes de trajet",
+        y_label="part des habitants",
         marks=access.LIMITS_MIN,
     )
     walk = _share(code, "walk", access.TOGETHER, 15)
@@ -654,14 +780,16 @@ def reach_curves(code: str) -> Story:
         figure,
         drawn,
         caption=typographic(
-            f"Part des habitants {of_town(town['name'])} selon les minutes à pied et à vélo, avec"
-            " la bande des vitesses."
+            f"Part des habitants {of_town(town['name'])} à un nombre de minutes à pied et à vélo de"
+            f" la pharmacie la plus proche, et du plus lointain {_of_together(code)},"
+            " avec la bande des vitesses."
         ),
         alt=typographic(
-            f"Courbes cumulées. À 15 minutes, {_together_words(code)} : {percent(walk)} des"
+            f"Courbes cumulées. À 15 minutes, {together} : {percent(walk)} des"
             f" habitants à pied, {percent(bike)} à vélo."
         ),
         sources=_street_sources(code),
+        note=typographic(_streets_note(code)),
     )
 
 
@@ -693,6 +821,28 @@ def shares_table(code: str) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def ranks_table(codes: Sequence[str]) -> pd.DataFrame:
+    """List the minutes on foot to the nearest place of each kind, to the second, to the third.
+
+    Returns
+    -------
+    DataFrame
+        ``Ville``, ``Service``, ``1er (min)``, ``2e (min)``, ``3e (min)``: half of the inhabitants
+        are within so many minutes. Only what two places or more of the extract give.
+    """
+    lines = tables.load_street_ranks()
+    lines = lines[(lines["mode"] == "walk") & lines["kind"].isin(access.LOCAL)]
+    wide = lines.pivot(index=["code", "kind"], columns="rank", values="median_min")
+    wide.columns = [f"{ordinal(int(rank))} (min)" for rank in wide.columns]
+    order = [(code, kind) for code in codes for kind in access.LOCAL if (code, kind) in wide.index]
+    frame = wide.loc[order].reset_index()
+    frame = frame[frame[f"{ordinal(2)} (min)"].notna()]
+    names = {code: str(tables.load_town(code)["name"]) for code in codes}
+    frame.insert(0, "Ville", frame["code"].map(names))
+    frame.insert(1, "Service", frame["kind"].map(_KIND_NAMES))
+    return frame.drop(columns=["code", "kind"]).reset_index(drop=True)
+
+
 def bicycle_sentence(code: str) -> str:
     """Say what a bicycle changes for who is not within ten minutes on foot."""
     town = tables.load_town(code)
@@ -702,8 +852,9 @@ def bicycle_sentence(code: str) -> str:
     saved = np.average(far["walk_together"] - far["bike_together"], weights=far["persons"])
     return typographic(
         f"{place_of(town)}, le vélo met {_together_words(code)} à {_FAR_MIN} minutes de"
-        f" {percent(bike)} des habitants au lieu de {percent(walk)} à pied. Ceux qui en sont à plus"
-        f" de {_FAR_MIN} minutes à pied y gagnent {number(saved)} minutes par trajet en moyenne."
+        f" {percent(bike)} des habitants au lieu de {percent(walk)} à pied, pente non"
+        f" comptée. Ceux qui en sont à plus de {_FAR_MIN} minutes à pied y gagnent"
+        f" {number(saved)} minutes par trajet en moyenne."
     )
 
 
@@ -729,9 +880,9 @@ def far_sentence(code: str) -> str:
     return typographic(
         f"{place_of(town)}, {percent(share)} des habitants, soit"
         f" {number(share * cells['persons'].sum() / 100)}, sont à plus de {_FAR_MIN} minutes à pied"
-        f" {_of_together(code)} : {percent(100 * weight.iloc[0] / weight.sum())} d’entre eux"
-        f" environ vivent vers {main}, par rapport au centre habité. La maille la plus éloignée est"
-        f" à {number(far['walk_together'].max())} minutes."
+        f" {_of_together(code)}, le plus souvent vers {main} du centre habité"
+        f" ({percent(100 * weight.iloc[0] / weight.sum())} d’entre eux). La maille la plus"
+        f" éloignée est à {number(far['walk_together'].max())} minutes."
     )
 
 
@@ -740,23 +891,38 @@ def _of_together(code: str) -> str:
     return "d" + _together_words(code).removeprefix("l")
 
 
+def _age_share(code: str, age: str = "tous") -> float:
+    return _share(code, "walk", access.TOGETHER, _FAR_MIN, age=age)
+
+
 def age_bars(codes: Sequence[str]) -> Story:
     """Draw who has all services within ten minutes on foot, by age, in some towns."""
     rows = [
         (label, str(tables.load_town(code)["name"]),
-         _share(code, "walk", access.TOGETHER, _FAR_MIN, age=age))
+         _age_share(code, age))
         for age, label in _AGE_NAMES.items()
         for code in codes
     ]  # fmt: skip
     frame = pd.DataFrame(rows, columns=["label", "group", "value"])
-    wide = frame.pivot(index="group", columns="label", values="value")
-    gap = wide["80 ans ou plus"] - wide["tous les habitants"]
-    near = [str(name) for name in gap.index[gap >= _GAP_POINTS]]
+    few, main = [], ("", "", 0.0)
+    for code in codes:
+        name, cells = str(tables.load_town(code)["name"]), _cells(code)
+        for age, label in list(_AGE_NAMES.items())[1:]:
+            persons = float(cells[age].sum())
+            gap = _age_share(code, age) - _age_share(code)
+            if persons < _LEAST_PERSONS:
+                few.append(f"{counted(round(persons), 'habitant')} de {label} {in_town(name)}")
+            elif abs(gap) > abs(main[2]):
+                main = (code, age, gap)
+    code, age, gap = main
     title = (
-        f"Les 80 ans ou plus ont les services plus près que l’ensemble à {join_words(near)}"
-        if near
-        else "Les 80 ans ou plus n’ont pas les services plus près que l’ensemble"
+        f"{place_of(tables.load_town(code))}, les {_AGE_NAMES[age]} ont les services"
+        f" plus {'près' if gap > 0 else 'loin'} que l’ensemble : {percent(_age_share(code, age))}"
+        f" à {_FAR_MIN} minutes à pied, contre {percent(_age_share(code))}"
+        if abs(gap) >= _GAP_POINTS
+        else "Aucun âge n’a les services nettement plus près ou plus loin que l’ensemble"
     )
+    wide = frame.pivot(index="group", columns="label", values="value")
     figure, drawn = charts.bars(frame, title=typographic(title), unit="%")
     return Story(
         figure,
@@ -774,8 +940,11 @@ def age_bars(codes: Sequence[str]) -> Story:
             + "."
         ),
         sources=tuple(dict.fromkeys(s for code in codes for s in _street_sources(code))),
-        note="À la même vitesse pour tous : une personne âgée marche souvent plus lentement, ce que"
-        " montre la bande des vitesses.",
+        note=typographic(
+            "À la même vitesse pour tous : une personne âgée marche souvent plus lentement, ce que"
+            " montre la bande des vitesses."
+            + (f" Trop peu pour une comparaison : {join_words(few)}." if few else "")
+        ),
     )
 
 
@@ -816,9 +985,8 @@ def straight_error_sentence(code: str) -> str:
     return typographic(
         f"{place_of(town)}, à {_FAR_MIN} minutes à pied {_of_together(code)}, les rues donnent"
         f" {percent(within[REFERENCE])} des habitants, la ligne droite"
-        f" {percent(within[STRAIGHT])}, et la ligne droite multipliée par {number(factor, 2)}"
-        f" {percent(within[DETOUR])} ; cette dernière se trompe de {_minutes(error)} par habitant"
-        " en moyenne."
+        f" {percent(within[STRAIGHT])} ; multipliée par {number(factor, 2)}, elle en donne"
+        f" {percent(within[DETOUR])}, et se trompe de {_minutes(error)} par habitant en moyenne."
     )
 
 
@@ -835,10 +1003,21 @@ def edge_sentence(code: str) -> str:
         & (central["minutes"] == _FAR_MIN)
     ].iloc[0]
     gap = float(at["share_max"] - at["share"])
+    uncertain = (
+        "n’en dépend pas, à moins d’un point près"
+        if gap < 1
+        else f"en est incertaine de {counted(gap, 'point')} au plus"
+    )
+    abroad = (
+        ", et ceux de Monaco, que couvre l’extrait, ne sont dans aucune, pharmacies et hôpitaux"
+        " exceptés"
+        if STREET_TOWNS[code] == "osm_monaco"
+        else ""
+    )
     return typographic(
         f"{place_of(town)}, {percent(flagged['walk'])} des habitants à pied et"
         f" {percent(flagged['bike'])} à vélo sont assez près du bord de l’extrait pour qu’un"
         " service plus proche, au-delà, puisse changer leur temps. La part à"
-        f" {_FAR_MIN} minutes à pied en est incertaine de {number(gap)} {plural(gap, 'point')}"
-        " au plus."
+        f" {_FAR_MIN} minutes à pied {uncertain}. C’est l’incertitude du bord seul : un soignant"
+        f" que les sources ignorent n’y est pas{abroad}."
     )
