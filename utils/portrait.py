@@ -45,7 +45,7 @@ from numpy.typing import NDArray
 from scipy import special, stats
 
 from utils.catalogue import Indicator
-from utils.formats import NBSP, elided, number, plural, quantity, typographic
+from utils.formats import NBSP, elided, number, plural, quantity, rounded, typographic
 from utils.peers import K
 
 __all__ = [
@@ -828,8 +828,10 @@ def _of_measure(gap: Gap, indicator: Indicator, group: str) -> tuple[str, str]:
     places = digits(gap.own, gap.reference)
     value = measured(gap.own, unit, places)
     if gap.kind == "absent":
-        having = f"{number(gap.having)} des {_group(gap, group)}"
-        return f"{label} : zéro", f" ici en {gap.year}, alors que {having} le dépassent."
+        every = gap.having == gap.known
+        having = f"{'chacune' if every else number(gap.having)} des {_group(gap, group)}"
+        above = plural(1 if every else gap.having, "dépasse", "dépassent")
+        return f"{label} : zéro", f" ici en {gap.year}, alors que {having} le {above}."
     if gap.kind == "present":
         zeros = gap.known - gap.having
         which = "les" if zeros == gap.known else f"{number(zeros)} des"
@@ -841,7 +843,8 @@ def _of_measure(gap: Gap, indicator: Indicator, group: str) -> tuple[str, str]:
     reference = number(gap.reference, places)
     if is_share(indicator):
         # From the values as they are written, or the reader's subtraction would not be ours.
-        points = abs(round(float(f"{gap.own:.{places}f}") - float(f"{gap.reference:.{places}f}")))
+        written = abs(rounded(gap.own, places) - rounded(gap.reference, places))
+        points = int(rounded(float(written), 0))
         size = f"{number(points)} {plural(points, 'point')} de {side}"
     elif gap.own > 0 and gap.reference > 0:
         size = _magnitude(gap.own, gap.reference)

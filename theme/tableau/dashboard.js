@@ -262,9 +262,11 @@ const opened = new Set();
 /** Say how many traits are sure, and how many may be chance. */
 function howSure(told) {
   const [, chance, sure] = meta.marques.map((mark) => told.filter((one) => one.mark === mark).length);
-  const few = (count) => (count ? number(count) : "aucun");
-  const traits = told.length > 1 ? `${told.length} écarts` : "Un écart";
-  return `${traits} : ${few(sure)} très net${sure > 1 ? "s" : ""}, ${few(chance)} qui peut n’être que le hasard.`;
+  const among = [
+    sure > 1 ? `${sure} très nets` : sure ? "un très net" : "aucun très net",
+    chance > 1 ? `${chance} qui peuvent n’être que le hasard` : chance ? "un qui peut n’être que le hasard" : "",
+  ];
+  return `${counted(told.length, "écarts")}, dont ${among.filter(Boolean).join(" et ")}.`;
 }
 
 // -- change over time

@@ -94,7 +94,7 @@ export function pulls(town, words) {
   return h(
     "details",
     { class: "tdb-eloigne" },
-    h("summary", null, "Ce qui éloigne chacune d’elle"),
+    h("summary", null, "Ce qui éloigne chacune d’elles"),
     h(
       "p",
       { class: "tdb-aide" },
