@@ -389,7 +389,7 @@ def map_of_comparables(town: pd.Series) -> Story:
     codes = comparables(town)
     towns = tables.load_towns().set_index("code").loc[[town["code"], *codes]].reset_index()
     inside = towns["pvd"].map({True: "Petite ville de demain", False: "hors du programme"})
-    inside[0] = str(towns["name"].iloc[0])  # not counted among its comparables
+    inside = inside.mask(towns["code"] == town["code"])  # not counted among its comparables
     away = towns.loc[1:, "departement"].nunique()
     members = int(towns.loc[1:, "pvd"].sum())
     title = (

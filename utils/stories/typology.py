@@ -146,8 +146,10 @@ def numbers_sentence() -> str:
     """Say why that number of classes."""
     frame = _numbers().set_index("number")
     own, after = frame.loc[CLASSES], frame.loc[CLASSES + 1]
-    best = int(frame["silhouette"].idxmax())
-    firmest = int(frame["stability"].idxmax())
+    best, firmest = (
+        int(frame.index[int(frame[column].to_numpy().argmax())])
+        for column in ("silhouette", "stability")
+    )
     again = [int(n) for n in frame.index[frame["stability"] >= STABLE] if n > CLASSES + 1]
     beyond = (
         f" ; elle repasse ce seuil à {join_words([number(n) for n in again])}"
