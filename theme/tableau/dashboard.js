@@ -18,8 +18,8 @@ import {
 } from "./views.js";
 
 const TRAITS_OF_CARD = 3;
-/** Height that the card takes in a frame of the width proposed, in pixels. */
-const CARD_HEIGHT = 660;
+/** Height that holds the card in a frame of 340 to 640 pixels, two traits below 544. */
+const CARD_HEIGHT = 760;
 /** Width from which all choices are shown at once. */
 const WIDE = matchMedia("(min-width: 44.01rem)");
 /** Towns proposed before one is chosen: those that the programme's own page names, and overseas. */

@@ -260,13 +260,12 @@ def nearness(name: str, rank: float, structure: pd.Series) -> str:
     """
     known = structure.notna()
     missing = [v.label.lower() for v in peers.VARIABLES if not known[v.id]]
-    without = f" Faute de donnée, la comparaison se fait sans : {join_words(missing)}."
     if len(missing) > FRAGILE:
         return typographic(
-            f"{name} a vingt comparables choisies sur"
-            f" {counted(len(peers.VARIABLES) - len(missing), 'variable')} des"
-            f" {number(len(peers.VARIABLES))}.{without} **Avec si peu de variables connues, la"
-            " comparaison est fragile.**"
+            f"**La comparaison de {name} est fragile** : elle se fait sur"
+            f" {number(len(peers.VARIABLES) - len(missing))} des"
+            f" {counted(len(peers.VARIABLES), 'variable')}, faute de connaître :"
+            f" {join_words(missing)}."
         )
     low, high = ORDINARY
     distance = (
@@ -285,7 +284,9 @@ def nearness(name: str, rank: float, structure: pd.Series) -> str:
             " **C’est une ville atypique : aucune ne lui ressemble vraiment, et chaque comparaison"
             " est à lire avec prudence.**"
         )
-    return typographic(text + (without if missing else ""))
+    if missing:
+        text += f" Faute de donnée, la comparaison se fait sans : {join_words(missing)}."
+    return typographic(text)
 
 
 def stability_sentence(town: pd.Series) -> str:
@@ -490,7 +491,9 @@ def validity_sentence(*, inside: bool = True) -> str:
     beaten = join_words(
         [
             f"{number((table[name] > 1).sum())} fois « {name} »"
-            f" ({number((table[name] >= CLEARLY).sum())} fois d’au moins 5 %)"
+            f" ({number((table[name] >= CLEARLY).sum())} fois d’au moins 5 %,"
+            f" {number(((table[name] > 1 / CLEARLY) & (table[name] < CLEARLY)).sum())} à égalité"
+            " à 5 % près)"
             for name in references
         ]
     )

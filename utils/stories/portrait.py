@@ -384,12 +384,11 @@ def _luck(gaps: Sequence[Gap]) -> tuple[int, float, int]:
 
 @dataclass(frozen=True, slots=True)
 class Luck:
-    """Means over some PVD drawn at random: gaps of counts told, made by chance, of measures."""
+    """Means over some PVD drawn at random: gaps of counts told, and made by chance."""
 
     towns: int
     told: float
     expected: float
-    measured: float
 
 
 @lru_cache(maxsize=1)
@@ -400,27 +399,19 @@ def luck() -> Luck:
     lines = []
     for code in towns:
         gaps = portrait.judge(lines_of(tables.load_town(code)), catalogue)
-        told, expected, _ = _luck(gaps)
-        lines.append((told, expected, sum(bool(gap.kind) for gap in gaps) - told))
-    told, expected, measured = np.mean(lines, axis=0)
-    return Luck(len(towns), float(told), float(expected), float(measured))
+        lines.append(_luck(gaps)[:2])
+    told, expected = np.mean(lines, axis=0)
+    return Luck(len(towns), float(told), float(expected))
 
 
 def luck_sentence() -> str:
     """Say what is told of a PVD on average, and what chance alone would make."""
     found = luck()
     told = plural(found.told, "écart de dénombrement est dit", "écarts de dénombrement sont dits")
-    moral = (
-        "pris ensemble, ils ne dépassent donc pas le hasard, et seuls les « très nets » se"
-        " croient sans aller voir"
-        if found.told <= found.expected
-        else "une part est donc du hasard, et seuls les « très nets » se croient sans aller voir"
-    )
     return typographic(
         f"Sur {number(found.towns)} PVD tirées au sort, {number(found.told, 1)} {told} par ville en"
-        f" moyenne, quand le hasard seul en donnerait {number(found.expected, 1)} : {moral}. Ce qui"
-        " se mesure (distances, accessibilité, énergie) n’est pas tiré au sort ; il donne"
-        f" {number(found.measured, 1)} {plural(found.measured, 'écart')} par ville en moyenne."
+        f" moyenne, et le hasard seul en donnerait {number(found.expected, 1)} : seuls les"
+        " « très nets » se croient sans aller voir."
     )
 
 
