@@ -167,14 +167,16 @@ def test_the_dashboard_the_portrait_and_the_notebook_tell_the_same(
     for code in TOWNS:
         drawn = stories.draw(tables.load_town(code))
         told = _json(tmp_path / "tableau" / "villes" / f"{code}.json")["saillants"]
-        assert [ids[place] for place, _, _ in told[0]] == [one.gap.indicator for one in drawn.first]
-        written = [f"{claim}{rest}" for _, claim, rest in told[0]]
+        assert [ids[place] for place, *_ in told[0]] == [one.gap.indicator for one in drawn.first]
+        written = [f"{claim}{rest}" for _, claim, rest, _ in told[0]]
+        marks = [dashboard._MARKS[mark] for *_, mark in told[0]]
+        assert marks == [stories.mark(one.gap) for one in drawn.first]
         assert written == [str(one.sentence) for one in drawn.first]
         assert set(written) <= set(stories.gaps_table(drawn)["Écart"])
         for reference, group in zip(told, dashboard.GROUPS.values(), strict=True):
-            subjects = [s for place, _, _ in reference for s in catalogue[ids[place]].subjects]
+            subjects = [s for place, *_ in reference for s in catalogue[ids[place]].subjects]
             assert len(subjects) == len(set(subjects))
-            assert all(group in f"{claim}{rest}" for _, claim, rest in reference)
+            assert all(group in f"{claim}{rest}" for _, claim, rest, _ in reference)
 
 
 def test_a_group_is_summed_up_without_the_town_itself() -> None:

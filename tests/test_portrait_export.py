@@ -91,7 +91,7 @@ def test_the_page_asks_for_nothing(gourdon: dict[str, Any]) -> None:
 
 def test_names_are_text_in_both_formats(gourdon: dict[str, Any]) -> None:
     name = '<img src=x onerror=alert(1)> #panic("x") *a* $b$ & "c"'
-    hostile = {**gourdon, "name": name, "peers": [name], "first": [name], "map_note": name}
+    hostile = {**gourdon, "name": name, "peers": [name], "first": [[name, ""]], "map_note": name}
     page = Page(html(hostile))
     assert not page.named("img")
     assert name in "".join(page.words)

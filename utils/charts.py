@@ -514,6 +514,7 @@ def intervals(
         axes.set_title(wrap(typographic(name), panel_in - 0.55))
         axes.margins(x=0.1, y=0.12)
         year_axis(axes, years, width_in=panel_in - 0.3)
+        axes.tick_params(axis="x", labelsize=FONT_PT - 1.5)  # 2009 and 2013 are close
         axes.tick_params(labelbottom=rank >= len(names) - columns)
     for axes in panels[len(names) :]:
         axes.set_visible(False)

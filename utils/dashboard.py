@@ -13,7 +13,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,8 +27,9 @@ from numpy.typing import NDArray
 from utils import peers, portrait, tables
 from utils.catalogue import THEMES, Indicator, load_indicators_catalogue, source
 from utils.errors import BookError
-from utils.portrait import Gap, Others, quantiles
+from utils.portrait import Gap, Others, quantiles, squared
 from utils.stories import comparison
+from utils.stories import portrait as stories
 from utils.stories.catalogue_pages import towns_date
 from utils.stories.towns import identity
 from utils.territory import DENSITY_LABELS
@@ -63,6 +64,8 @@ _CHUNK: Final = 500  # towns whose files are made together
 #: Detail of the outlines, degrees, on the mainland and overseas, and decimals kept.
 _TOLERANCES: Final = (0.02, 0.004)
 _DIGITS: Final = 3
+#: How sure a gap is said to be.
+_MARKS: Final = ["", stories.PERHAPS_CHANCE, stories.SURE]
 #: What a secret value is in a file; the other unknown ones are null.
 _HIDDEN: Final = "s"
 
@@ -182,7 +185,7 @@ def _in_groups(now: _Now, members: Sequence[NDArray[np.intp]], rows: NDArray[np.
     ``members`` gives the places of the towns of each town's group (the same array for the
     towns of one group), ``rows`` the place of each town.
     """
-    done = np.full((9, len(rows)), np.nan)
+    done = np.full((len(fields(Others)), len(rows)), np.nan)
     done[0] = 0
     by_group: dict[int, list[int]] = {}
     for place, group in enumerate(members):
@@ -212,6 +215,7 @@ def _in_group(now: _Now, group: NDArray[np.intp], rows: NDArray[np.intp]) -> Flo
         below, above = ordered[low + (low >= after)], ordered[high + (high >= after)]
         quartiles[line, some] = below + (above - below) * (place - low)
     counts, people = now.counts[group], now.people[group]
+    squares = squared(now.counts, now.people)
     return np.vstack(
         [
             known,
@@ -221,6 +225,7 @@ def _in_group(now: _Now, group: NDArray[np.intp], rows: NDArray[np.intp]) -> Flo
             quartiles,
             counts.sum() - np.where(inside, now.counts[rows], 0),
             people.sum() - np.where(inside, now.people[rows], 0),
+            squares[group].sum() - np.where(inside, squares[rows], 0),
         ]
     )
 
@@ -344,6 +349,9 @@ def _meta(measures: Sequence[_Measure]) -> dict[str, Any]:
         "date": towns_date(),
         "references": [[key, label] for key, label in REFERENCES.items()],
         "assez": portrait.FEWEST,
+        "hasard": stories.luck_sentence(),
+        "marques": _MARKS,
+        "eloigne": [words for v in peers.VARIABLES for words in (v.lower, v.higher)],
         "themes": [[key, label] for key, label in THEMES.items()],
         "sources": {
             name: [source(name).attribution.rstrip("."), source(name).landing or ""]
@@ -455,7 +463,9 @@ def _write_towns(
     space = _space()
     found = peers.neighbours(space, codes)
     near, away = _near(found, codes, every)
-    isolated = _isolated(away, space)
+    ranks_of_isolation = _isolation(away[:, -1], space)
+    structure = tables.load_structure().loc[codes]
+    pulls = _pulls(space, codes, near, every)
     keys = _keys(towns.iloc[rows])
     nobody = np.array([], dtype=np.intp)
     members = {
@@ -478,13 +488,20 @@ def _write_towns(
             content = {
                 "ville": named[rows[whole]],
                 "identite": identity(town).replace("**", ""),
-                "atypique": int(isolated[whole]),
+                **_caution(town, ranks_of_isolation[whole], structure.iloc[whole]),
                 "groupes": {
                     kind: _group_file(kind, column[whole])
                     for kind, column in keys.items()
                     if column[whole] in groups[kind]
                 },
                 "comparables": [named[i] for i in near[whole] if i >= 0],
+                "ecarts": [
+                    [round(100 * distance), *pull]
+                    for i, distance, pull in zip(
+                        near[whole], away[whole], pulls[whole], strict=True
+                    )
+                    if i >= 0
+                ],
                 "saillants": [reference[whole] for reference in traits],
                 "i": [_line(block, place) for block in blocks],
             }
@@ -494,19 +511,41 @@ def _write_towns(
 def _near(
     found: pd.DataFrame, codes: Sequence[str], every: pd.Index
 ) -> tuple[NDArray[np.intp], Floats]:
-    """Return the places of the comparables, -1 where one has fewer, and the last distance."""
+    """Return the places of the comparables, -1 where one has fewer, and their distances."""
     near = np.full((len(codes), peers.K), -1)
     line = pd.Index(codes).get_indexer(pd.Index(found["code"]))
     near[line, found["rank"] - 1] = every.get_indexer(pd.Index(found["peer"]))
-    last = found.groupby("code")["distance"].max().reindex(list(codes)).to_numpy("float64")
-    return near, last
+    away = np.full((len(codes), peers.K), np.nan)
+    away[line, found["rank"] - 1] = found["distance"]
+    return near, away
 
 
-def _isolated(last: Floats, space: peers.Space) -> NDArray[np.bool_]:
-    """Tell the towns farther from their comparables than 90 % of the PVD are from theirs."""
+def _isolation(last: Floats, space: peers.Space) -> Floats:
+    """Rank (%) of the distance of towns to their last comparable among those of the PVD."""
     found = peers.neighbours(space, list(tables.load_towns(pvd=True)["code"]))
-    bound = found.groupby("code")["distance"].max().quantile(comparison.ATYPICAL / 100)
-    return np.asarray(last >= bound)
+    theirs = np.sort(found.groupby("code")["distance"].max().to_numpy("float64"))
+    below, upto = (np.searchsorted(theirs, last, side) for side in ("left", "right"))
+    # A PVD is itself among them, and another town is one more.
+    inside = upto > below
+    rank = np.where(inside, (below + upto - 1) / 2 / (len(theirs) - 1), below / len(theirs))
+    return np.asarray(100 * rank)
+
+
+def _caution(town: pd.Series, rank: float, structure: pd.Series) -> dict[str, Any]:
+    """Say how near the comparables of a town are, and whether that calls for caution."""
+    text = comparison.nearness(str(town["name"]), rank, structure)
+    return {"semblables": text.replace("**", ""), "prudence": int("**" in text)}
+
+
+def _pulls(
+    space: peers.Space, codes: Sequence[str], near: NDArray[np.intp], every: pd.Index
+) -> list[list[list[int]]]:
+    """Return what sets each comparable apart, as places in ``eloigne`` of ``meta.json``."""
+    in_space = space.codes.get_indexer(every)
+    rows = np.repeat(space.rows(codes), near.shape[1])
+    found = peers.farthest(space, rows, in_space[near.ravel()])
+    pulls: list[list[list[int]]] = found.reshape(*near.shape, 2).tolist()
+    return pulls
 
 
 def _keys(towns: pd.DataFrame) -> dict[str, list[str]]:
@@ -538,11 +577,13 @@ def _compare(
     list of array
         By indicator: share (%) of the reference below, shape (towns, references).
     list
-        By reference, then by town: place of the indicator, sentence in two parts.
+        By reference, then by town: place of the indicator, sentence in two parts, place of
+        its mark in ``marques`` of ``meta.json``.
     """
     catalogue = {m.indicator.id: m.indicator for m in measures}
     spoken = {one.id for group in portrait.spoken(catalogue).values() for one in group}
     gaps: list[list[list[Gap]]] = [[[] for _ in rows] for _ in REFERENCES]
+    chances: list[list[Floats]] = [[] for _ in REFERENCES]
     ranks = []
     for m in measures:
         now = _Now.of(m)
@@ -556,20 +597,25 @@ def _compare(
         rank[np.isnan(own)] = np.nan
         ranks.append(rank)
         if m.indicator.id in spoken:
-            for found, others in zip(gaps, references, strict=True):
-                _collect(found, m, now, rows, others)
+            for found, luck, others in zip(gaps, chances, references, strict=True):
+                luck.append(_collect(found, m, now, rows, others))
     place = {name: rank for rank, name in enumerate(catalogue)}
     told = [
-        [_sentences(portrait.first(one, catalogue), catalogue, place, group) for one in towns]
-        for towns, group in zip(gaps, GROUPS.values(), strict=True)
+        [
+            _sentences(
+                portrait.first(portrait.mark_sure(one, luck), catalogue), catalogue, place, group
+            )
+            for one, luck in zip(towns, np.column_stack(by_indicator), strict=True)
+        ]
+        for towns, by_indicator, group in zip(gaps, chances, GROUPS.values(), strict=True)
     ]
     return ranks, told
 
 
 def _collect(
     gaps: list[list[Gap]], m: _Measure, now: _Now, rows: NDArray[np.intp], others: Others
-) -> None:
-    """Add what may be told of each town on one indicator."""
+) -> Floats:
+    """Add what may be told of each town on one indicator; return its probabilities by chance."""
     shape = len(rows)
     found = portrait.standing(
         now.values[rows],
@@ -578,6 +624,7 @@ def _collect(
         people=now.people[rows],
         counted_too=np.full(shape, portrait.is_counted(m.indicator)),
         in_points=np.full(shape, portrait.is_share(m.indicator)),
+        least=np.full(shape, portrait.least(m.indicator)),
         scale=np.full(shape, float(m.indicator.scale or 1)),
     )
     for town in np.flatnonzero(found.kind != "").tolist():
@@ -592,6 +639,7 @@ def _collect(
                 own=float(now.values[rows[town]]),
             )
         )
+    return found.chance
 
 
 def _sentences(
@@ -600,7 +648,7 @@ def _sentences(
     lines = []
     for gap in gaps:
         said = portrait.sentence(gap, catalogue[gap.indicator], group)
-        lines.append([place[gap.indicator], said.claim, said.rest])
+        lines.append([place[gap.indicator], said.claim, said.rest, _MARKS.index(stories.mark(gap))])
     return lines
 
 

@@ -59,6 +59,11 @@ def _decimal(value: object) -> Decimal | None:
     return exact if exact.is_finite() else None
 
 
+def rounded(value: float, decimals: int) -> Decimal:
+    """Round as :func:`number` writes: halves away from zero."""
+    return Decimal(str(value)).quantize(Decimal(1).scaleb(-decimals), rounding=ROUND_HALF_UP)
+
+
 def number(value: object, decimals: int = 0) -> str:
     """Write a number in French.
 
@@ -77,9 +82,9 @@ def number(value: object, decimals: int = 0) -> str:
     exact = _decimal(value)
     if exact is None:
         return MISSING
-    rounded = exact.quantize(Decimal(1).scaleb(-decimals), rounding=ROUND_HALF_UP)
-    digits = f"{abs(rounded):,.{decimals}f}".replace(",", NNBSP).replace(".", ",")
-    return f"{MINUS}{digits}" if rounded < 0 else digits
+    written = exact.quantize(Decimal(1).scaleb(-decimals), rounding=ROUND_HALF_UP)
+    digits = f"{abs(written):,.{decimals}f}".replace(",", NNBSP).replace(".", ",")
+    return f"{MINUS}{digits}" if written < 0 else digits
 
 
 def percent(value: object, decimals: int = 0) -> str:

@@ -13,6 +13,7 @@ Observatoire des territoires); the handling of missing values is Gower's (1971).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -283,8 +284,10 @@ def build_space(structure: pd.DataFrame, *, sample: NDArray[np.bool_] | None = N
         if variable.transform == "role":
             roles = structure[variable.id].map(_ROLES)
             for role in dict.fromkeys(_ROLES.values()):
-                columns[variable.id, role] = (roles == role).astype("float64").where(roles.notna())
-                weights.append(variable.weight / 2)  # two columns move when the role differs
+                # Two columns of four move when the role differs, by the root of two: one in all.
+                is_role = (roles == role).astype("float64") * math.sqrt(2)
+                columns[variable.id, role] = is_role.where(roles.notna())
+                weights.append(variable.weight / len(set(_ROLES.values())))
             continue
         values = _transformed(structure[variable.id], variable.transform)
         parts = [
@@ -464,6 +467,34 @@ def contributions(space: Space, code: str, others: Sequence[str]) -> pd.DataFram
     total = done.groupby("peer")["part"].transform("sum")
     done["share"] = (done.pop("part") / total.where(total > 0)).fillna(0.0)
     found: pd.DataFrame = done[["peer", "variable", "gap", "share", "common"]]
+    return found
+
+
+def farthest(space: Space, rows: NDArray[np.intp], others: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Tell the two variables that set towns most apart, pair by pair.
+
+    Parameters
+    ----------
+    space : Space
+    rows, others : arrays of int, shape (pairs,)
+        Rows of the two towns of each pair.
+
+    Returns
+    -------
+    array of int, shape (pairs, 2)
+        Twice the place in :data:`VARIABLES`, and one more where the other town has more: the
+        variable of the largest share of :func:`contributions` first.
+    """
+    ids = [variable.id for variable in VARIABLES]
+    owner = np.array([ids.index(name) for name in space.names])
+    gap = (space.values[others] - space.values[rows]) * space.known[rows] * space.known[others]
+    part = np.zeros((len(rows), len(ids)))
+    more = np.zeros((len(rows), len(ids)), dtype=np.intp)
+    for column, place in enumerate(owner):
+        part[:, place] += space.weights[column] * gap[:, column] ** 2
+        more[:, place] = gap[:, column] > 0
+    two = np.argsort(-part, axis=1, kind="stable")[:, :2]
+    found: NDArray[np.intp] = 2 * two + np.take_along_axis(more, two, axis=1)
     return found
 
 

@@ -1,31 +1,40 @@
-"""Where a town differs from its comparable towns, and how to say it: pure functions.
+r"""Where a town differs from its comparable towns, and how to say it: pure functions.
 
 An indicator is spoken of when the town stands apart from its comparables *and* the
 difference is not noise:
 
 - **Rank**: at most :data:`FARTHER` of the comparables (3 of 20) go as far on the same side.
 - **Size**: the ratio to the reference is at least :data:`MEANINGFUL` either way
-  (:data:`POINTS` points for a share).
-- **Noise**, for what is counted: chance would make such a gap less than :data:`CHANCE` of the
-  time if the town's count and the sum of its comparables' came from one rate, given their
-  populations (exact two-sided binomial test, the conditional test of two Poisson rates of
-  Przyborowski and Wilenski, 1940).
+  (:data:`POINTS` points for a share); two distances differ by :data:`KM` at least
+  (:data:`KM_BY_INHABITANT` for medians of the inhabitants' distances).
+- **Noise**, for what is counted: such a gap would come less than :data:`CHANCE` of the time if
+  the town had the rate of its comparables *and their dispersion*. Two Poisson counts are
+  compared given their sum (Przyborowski and Wilenski, 1940); shops come in clusters, so that
+  counts are here negative binomial, their variance :math:`\varphi` times their mean, and the
+  town's count given the sum follows a beta-binomial law, the binomial one when
+  :math:`\varphi = 1`. :math:`\varphi` is Pearson's chi-square of the comparables by degree of
+  freedom, 1 at least (McCullagh and Nelder, *Generalized Linear Models*, 1989,
+  ch. 6). On drawn towns with 20 comparables, means of 0.5 to 40 and :math:`\varphi` of 1 to 5,
+  the test and the rank let through 0.9 to 6 % of gaps that are none, where the Poisson test
+  lets through up to 31 %.
 - **Spread**, for what is measured: the gap to the median is at least :data:`STANDARD` robust
   standard deviations, taken on the town's side of the median, so that a long tail on the
   other side changes nothing.
 
-Lacking what nearly all comparables have (17 of 20) is a fact of a census and not an estimate:
-rank alone decides. So is having what nearly none has (:data:`RARE`: 1 of 20 at most, for rare
-things are many, and each town has one or another).
+Lacking what *all* the comparables have, or having what *none* has, is told on rank alone: among
+21 towns, the one that differs is this one with a probability of 1 in 21 at most. When a few
+comparables are like the town (3 of 20; 1 of 20 for what is rare, for rare things are many, and
+each town has one or another), the fact must pass the test too.
 
 About ninety indicators are looked at, so that some gaps are chance: :func:`by_chance` says how
 many, and a gap is *sure* when it would stand if each had been corrected for all the others
 (Benjamini and Hochberg, 1995, at :data:`FALSE_RATE`; twice :data:`STANDARD` for what is
-measured).
+measured). Sure gaps come first; a count that is not sure comes after all that is measured.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal, cast
@@ -36,7 +45,15 @@ from numpy.typing import NDArray
 from scipy import special, stats
 
 from utils.catalogue import Indicator
-from utils.formats import NBSP, counted, number, of_noun, plural, quantity, typographic
+from utils.formats import (
+    NBSP,
+    number,
+    of_noun,
+    plural,
+    quantity,
+    rounded,
+    typographic,
+)
 from utils.peers import K
 
 __all__ = [
@@ -46,6 +63,8 @@ __all__ = [
     "FEWEST",
     "FIRST",
     "GROUP",
+    "KM",
+    "KM_BY_INHABITANT",
     "MEANINGFUL",
     "MOST",
     "POINTS",
@@ -63,12 +82,16 @@ __all__ = [
     "gap_of",
     "headline",
     "is_counted",
+    "is_distance",
     "is_share",
     "judge",
+    "least",
+    "mark_sure",
     "measured",
     "quantiles",
     "sentence",
     "spoken",
+    "squared",
     "standing",
     "times_words",
 ]
@@ -99,6 +122,10 @@ FEWEST: Final = 10
 MEANINGFUL: Final = 1.2
 #: Smallest difference of two shares worth a word, points.
 POINTS: Final = 5.0
+#: Smallest difference worth a word of two distances between places, and of two medians of
+#: the inhabitants' distances, km: a place is located to a few hundred metres.
+KM: Final = 1.0
+KM_BY_INHABITANT: Final = 0.5
 #: Largest probability that a gap between counts is chance.
 CHANCE: Final = 0.05
 #: Share of the sure gaps between counts that may be chance, on average.
@@ -109,7 +136,9 @@ STANDARD: Final = 1.5
 #: Gaps are not told apart beyond this strength, robust standard deviations.
 _CAP: Final = 6.0
 #: Counts rarer than this are left out of a sum of probabilities.
-_NEGLIGIBLE: Final = 1e-6
+_NEGLIGIBLE: Final = 1e-9
+#: Excess of the dispersion over 1 below which counts are draws of Poisson.
+_POISSON: Final = 1e-6
 #: Distance of the quartile of a normal law to its median, standard deviations.
 _QUARTILE_SD: Final = 0.6745
 
@@ -141,11 +170,13 @@ class Gap:
         Comparables whose value is above 0.
     strength
         Robust standard deviations, at most 6: by how much the town stands apart.
-    total, share
+    total, share, dispersion
         For what is counted: number of things that the comparables have together, share of
-        the town in the inhabitants of all; NaN otherwise.
+        the town in the inhabitants of all, variance of their counts over its mean (1 for
+        draws, and at least 1); NaN otherwise.
     chance
-        Probability of such a gap if all had the same rate; NaN for what is not counted.
+        Probability of such a gap if all had the same rate and the same dispersion; NaN for
+        what is not counted.
     kind
         What may be said: ``"more"``, ``"less"``, ``"present"``, ``"absent"``; ``""``: nothing.
     sure
@@ -164,9 +195,15 @@ class Gap:
     strength: float
     total: float
     share: float
+    dispersion: float
     chance: float
     kind: Kind = ""
     sure: bool = False
+
+    @property
+    def perhaps_chance(self) -> bool:
+        """Whether the gap is of a count, and not sure."""
+        return not (math.isnan(self.total) or self.sure)
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,8 +256,9 @@ class Others:
         How many reach the value compared, from above and from below, ties in both.
     low, middle, high
         Their quartiles.
-    total, people
-        For what is counted: things that they have together, and their inhabitants.
+    total, people, squares
+        For what is counted: things that they have together, their inhabitants, and the sum of
+        the squares of their counts, each over its inhabitants.
     """
 
     known: Floats
@@ -232,6 +270,7 @@ class Others:
     high: Floats
     total: Floats
     people: Floats
+    squares: Floats
 
     @classmethod
     def of(cls, own: Floats, values: Floats, counts: Floats, people: Floats) -> Others:
@@ -249,7 +288,14 @@ class Others:
             high=high,
             total=np.where(known, counts, 0).sum(axis=1),
             people=np.where(known, people, 0).sum(axis=1),
+            squares=np.where(known, squared(counts, people), 0).sum(axis=1),
         )
+
+
+def squared(counts: Floats, people: Floats) -> Floats:
+    """Return the squares of counts, each over its inhabitants; 0 where there are none."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(people > 0, counts**2 / people, 0.0)
 
 
 def quantiles(values: Floats, probabilities: Floats) -> Floats:
@@ -273,6 +319,7 @@ class Standing:
     strength: Floats
     total: Floats
     share: Floats
+    dispersion: Floats
     chance: Floats
     kind: NDArray[np.str_]
 
@@ -285,6 +332,7 @@ def standing(
     people: Floats,
     counted_too: Bools,
     in_points: Bools,
+    least: Floats,
     scale: Floats,
 ) -> Standing:
     """Tell where values stand out from others: the one rule of the book.
@@ -295,27 +343,30 @@ def standing(
         Value compared; the count behind it; inhabitants. Shape (n,).
     others : Others
         Those with whom each is compared.
-    counted_too, in_points, scale : array
-        Whether the indicator counts things; is a share; what multiplies its rate.
+    counted_too, in_points, least, scale : array
+        Whether the indicator counts things; is a share; the smallest difference worth a word
+        (:func:`least`); what multiplies its rate.
     """
     with np.errstate(invalid="ignore", divide="ignore"):
         share = np.where(counted_too, people / (people + others.people), np.nan)
         reference = np.where(counted_too, others.total / others.people * scale, others.middle)
     usable = np.isfinite(own) & (others.known >= FEWEST)
     total = np.where(counted_too, others.total, np.nan)
+    dispersion = np.where(counted_too, _dispersion(others), np.nan)
     chance = np.full(own.shape, np.nan)
     drawn = usable & counted_too & np.isfinite(share)
-    chance[drawn] = _chance(counts[drawn], total[drawn], share[drawn])
+    chance[drawn] = _chance(counts[drawn], total[drawn], share[drawn], dispersion[drawn])
     higher = own >= reference
     as_far = np.where(higher, others.at_least, others.at_most)
     strength = np.where(counted_too, _deviate(chance / 2), _robust(own, others))
     strength = np.clip(np.nan_to_num(strength), 0, _CAP)
-    kind = _kinds(own, others, reference, as_far, strength, chance, counted_too, in_points)
+    unlikely = np.where(counted_too, chance < CHANCE, strength >= STANDARD)
+    kind = _kinds(own, others, reference, as_far, unlikely, in_points, least)
     kind[~usable] = ""
     # A town drawn among all would be as far out, on one side, with this probability.
     fact = np.isin(kind, ("present", "absent"))
     strength[fact] = np.maximum(strength, _deviate((as_far + 1) / (others.known + 1)))[fact]
-    return Standing(reference, as_far, strength, total, share, chance, kind)
+    return Standing(reference, as_far, strength, total, share, dispersion, chance, kind)
 
 
 def _kinds(
@@ -323,23 +374,20 @@ def _kinds(
     others: Others,
     reference: Floats,
     as_far: Floats,
-    strength: Floats,
-    chance: Floats,
-    counted_too: Bools,
+    unlikely: Bools,
     in_points: Bools,
+    least: Floats,
 ) -> NDArray[np.str_]:
     few = np.floor(FARTHER * others.known)
-    absent = (own == 0) & (others.known - others.having <= few)
-    present = (own > 0) & (others.having <= np.floor(RARE * others.known))
+    lacking = others.known - others.having
+    absent = (own == 0) & ((lacking == 0) | ((lacking <= few) & unlikely))
+    rare = others.having <= np.floor(RARE * others.known)
+    present = (own > 0) & ((others.having == 0) | (rare & unlikely))
     with np.errstate(invalid="ignore", divide="ignore"):
         ratio = np.maximum(own / reference, reference / own)
-        meaningful = np.where(
-            in_points,
-            np.abs(own - reference) >= POINTS,
-            np.where((own > 0) & (reference > 0), ratio >= MEANINGFUL, own != reference),
-        )
-    enough = np.where(counted_too, chance < CHANCE, strength >= STANDARD)
-    far = (own != 0) & (as_far <= few) & meaningful & enough
+        meaningful = np.abs(own - reference) >= least
+        meaningful &= in_points | (own == 0) | (reference == 0) | (ratio >= MEANINGFUL)
+    far = (own != 0) & (own != reference) & (as_far <= few) & meaningful & unlikely
     return np.select(
         [absent, present, far & (own > reference), far], ["absent", "present", "more", "less"], ""
     )
@@ -383,6 +431,7 @@ def judge(lines: pd.DataFrame, catalogue: Mapping[str, Indicator]) -> list[Gap]:
         people=people[:, 0],
         counted_too=np.array([is_counted(catalogue[name]) for name in ids], dtype=bool),
         in_points=np.array([is_share(catalogue[name]) for name in ids], dtype=bool),
+        least=np.array([least(catalogue[name]) for name in ids], dtype=float),
         scale=np.array([catalogue[name].scale or 1 for name in ids], dtype=float),
     )
     known = np.isfinite(values)
@@ -400,7 +449,7 @@ def judge(lines: pd.DataFrame, catalogue: Mapping[str, Indicator]) -> list[Gap]:
         )
         for row in kept
     ]
-    return _sure(gaps, catalogue)
+    return mark_sure(gaps, np.array([gap.chance for gap in gaps]))
 
 
 def gap_of(
@@ -428,6 +477,7 @@ def gap_of(
         strength=float(found.strength[place]),
         total=float(found.total[place]),
         share=float(found.share[place]),
+        dispersion=float(found.dispersion[place]),
         chance=float(found.chance[place]),
         kind=cast(Kind, str(found.kind[place])),
     )
@@ -438,11 +488,37 @@ def _deviate(tail: Floats) -> Floats:
     return np.asarray(-special.ndtri(tail), dtype=float)
 
 
-def _chance(own: Floats, total: Floats, share: Floats) -> Floats:
-    """Exact probabilities of gaps at least as large if the rates are equal."""
-    below = stats.binom.cdf(own, own + total, share)
-    above = stats.binom.sf(own - 1, own + total, share)
-    return np.asarray(np.minimum(1.0, 2 * np.minimum(below, above)), dtype=float)
+def _dispersion(others: Others) -> Floats:
+    """Variance of the counts over its mean: Pearson's chi-square by degree of freedom, from 1."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        pearson = others.squares * others.people / others.total - others.total
+        return np.fmax(1.0, pearson / (others.known - 1))
+
+
+def _chance(own: Floats, total: Floats, share: Floats, dispersion: Floats) -> Floats:
+    """Exact two-sided probabilities of gaps as large, if rate and dispersion are the same.
+
+    Given the sum of all counts, the town's follows a beta-binomial law: its probability, then
+    those of farther counts, each from the one before, until they no longer matter.
+    """
+    drawn = own + total
+    spread = np.fmax(dispersion - 1, _POISSON)
+    a, b = (np.fmax(drawn, 1) / spread * part for part in (share, 1 - share))
+    logs = (
+        special.gammaln(drawn + 1) - special.gammaln(own + 1) - special.gammaln(total + 1)
+        + special.betaln(own + a, total + b) - special.betaln(a, b)
+    )  # fmt: skip
+    above = own >= drawn * share
+    term, tail, count = np.ones_like(own), np.ones_like(own), own.copy()
+    while (term > _NEGLIGIBLE * tail).any():
+        left = drawn - count
+        with np.errstate(invalid="ignore", divide="ignore"):
+            more = left / (count + 1) * (a + count) / (b + left - 1)
+            less = count / (left + 1) * (b + left) / (a + count - 1)
+        term = term * np.where(above, np.where(left > 0, more, 0), np.where(count > 0, less, 0))
+        tail += term
+        count += np.where(above, 1, -1)
+    return np.asarray(np.minimum(1.0, 2 * tail * np.exp(logs)), dtype=float)
 
 
 def _robust(own: Floats, others: Others) -> Floats:
@@ -452,9 +528,17 @@ def _robust(own: Floats, others: Others) -> Floats:
         return np.where(side > 0, np.abs(own - others.middle) / side * _QUARTILE_SD, 0.0)
 
 
-def _sure(gaps: Sequence[Gap], catalogue: Mapping[str, Indicator]) -> list[Gap]:
-    """Mark the gaps that would stand if each had been corrected for all the others."""
-    chances = np.sort([gap.chance for gap in gaps if not np.isnan(gap.chance)])
+def mark_sure(gaps: Sequence[Gap], chances: Floats) -> list[Gap]:
+    """Mark the gaps that would stand if each had been corrected for all the others.
+
+    Parameters
+    ----------
+    gaps : sequence of Gap
+        Of one town.
+    chances : array
+        Probabilities of all that was counted, told or not; NaN is left out.
+    """
+    chances = np.sort(chances[np.isfinite(chances)])
     steps = FALSE_RATE * np.arange(1, len(chances) + 1) / max(len(chances), 1)
     passing = chances[chances <= steps]
     limit = float(passing.max()) if passing.size else 0.0
@@ -462,11 +546,7 @@ def _sure(gaps: Sequence[Gap], catalogue: Mapping[str, Indicator]) -> list[Gap]:
         replace(
             gap,
             sure=bool(gap.kind)
-            and (
-                gap.chance <= limit
-                if is_counted(catalogue[gap.indicator])
-                else gap.strength >= 2 * STANDARD
-            ),
+            and (gap.strength >= 2 * STANDARD if math.isnan(gap.total) else gap.chance <= limit),
         )
         for gap in gaps
     ]
@@ -477,10 +557,24 @@ def is_share(indicator: Indicator) -> bool:
     return indicator.unit.startswith("%") and indicator.denominator is None
 
 
-def choose(gaps: Sequence[Gap], indicators: Sequence[Indicator], *, most: int = MOST) -> list[Gap]:
-    """Keep the gaps of some indicators that may be told, the strongest first.
+def is_distance(indicator: Indicator) -> bool:
+    """Tell whether the values of an indicator are distances, in kilometres."""
+    return indicator.unit == "km"
 
-    Of two gaps on one subject, the strongest is told. Ties are in the order of ``gaps``.
+
+def least(indicator: Indicator) -> float:
+    """Return the smallest difference worth a word, in the unit of an indicator; 0 if any is."""
+    if is_share(indicator):
+        return POINTS
+    if is_distance(indicator):
+        return KM_BY_INHABITANT if indicator.id.startswith("distance_habitant_") else KM
+    return 0.0
+
+
+def choose(gaps: Sequence[Gap], indicators: Sequence[Indicator], *, most: int = MOST) -> list[Gap]:
+    """Keep the gaps of some indicators that may be told, the sure and the strongest first.
+
+    Of two gaps on one subject, one is told. Ties are in the order of ``gaps``.
     """
     wanted = {one.id: one for one in indicators}
     told = [gap for gap in gaps if gap.kind and gap.indicator in wanted]
@@ -490,8 +584,9 @@ def choose(gaps: Sequence[Gap], indicators: Sequence[Indicator], *, most: int = 
 def first(gaps: Sequence[Gap], catalogue: Mapping[str, Indicator]) -> list[Gap]:
     """Keep the gaps told before all others: what stands out, the same wherever it is told.
 
-    At most :data:`FIRST`, two a heading, the strongest first, one a subject; in the order of
-    the catalogue where they are as strong.
+    At most :data:`FIRST`, two a heading, one a subject: the sure ones, then what is measured,
+    then what is counted and may be chance; the strongest first, and in the order of the
+    catalogue where they are as strong.
     """
     headings = {one.id: title for title, group in spoken(catalogue).items() for one in group}
     order = {name: place for place, name in enumerate(headings)}
@@ -511,7 +606,7 @@ def first(gaps: Sequence[Gap], catalogue: Mapping[str, Indicator]) -> list[Gap]:
 def _one_a_subject(gaps: Iterable[Gap], catalogue: Mapping[str, Indicator]) -> list[Gap]:
     said: set[str] = set()
     kept = []
-    for gap in sorted(gaps, key=lambda gap: -gap.strength):
+    for gap in sorted(gaps, key=lambda gap: (not gap.sure, gap.perhaps_chance, -gap.strength)):
         subjects = set(catalogue[gap.indicator].subjects)
         if not subjects & said:
             kept.append(gap)
@@ -520,10 +615,11 @@ def _one_a_subject(gaps: Iterable[Gap], catalogue: Mapping[str, Indicator]) -> l
 
 
 def by_chance(gaps: Sequence[Gap], catalogue: Mapping[str, Indicator]) -> float:
-    """Mean number of gaps told of a town whose counts follow its comparables' rates by chance.
+    """Mean number of gaps told of a town whose counts are drawn as those of its comparables.
 
-    The sum, over what is counted, of the Poisson probabilities of the counts of which a gap
-    would be told; what is measured has no law of chance and is left out.
+    The sum, over what is counted, of the probabilities of the counts of which a gap would be
+    told, with the rate and the dispersion of the comparables (negative binomial law); what is
+    measured has no law of chance and is left out.
 
     Parameters
     ----------
@@ -537,7 +633,9 @@ def by_chance(gaps: Sequence[Gap], catalogue: Mapping[str, Indicator]) -> float:
         if np.isnan(gap.chance) or gap.total == 0:
             continue
         mean = gap.total * gap.share / (1 - gap.share)
-        lowest, highest = stats.poisson.ppf([_NEGLIGIBLE, 1 - _NEGLIGIBLE], mean)
+        spread = max(gap.dispersion - 1, _POISSON)
+        law = stats.nbinom(mean / spread, 1 / (1 + spread))
+        lowest, highest = law.ppf([_NEGLIGIBLE, 1 - _NEGLIGIBLE])
         counts = np.arange(lowest, highest + 1)
         same = np.ones_like(counts)
         scale = catalogue[gap.indicator].scale or 1
@@ -545,16 +643,20 @@ def by_chance(gaps: Sequence[Gap], catalogue: Mapping[str, Indicator]) -> float:
         own = counts * gap.reference / mean
         among = Others.of(own, others, others, others)
         people = gap.total * scale / gap.reference
+        squares = (gap.dispersion * (gap.known - 1) + gap.total) * gap.total / people
         found = standing(
             own,
-            replace(among, total=same * gap.total, people=same * people),  # theirs together
+            replace(  # theirs together
+                among, total=same * gap.total, people=same * people, squares=same * squares
+            ),
             counts=counts,
             people=same * people * gap.share / (1 - gap.share),
             counted_too=same.astype(bool),
             in_points=np.zeros(len(counts), dtype=bool),
+            least=0 * same,
             scale=same * scale,
         )
-        told += float(stats.poisson.pmf(counts, mean) @ (found.kind != ""))
+        told += float(law.pmf(counts) @ (found.kind != ""))
     return told
 
 
@@ -573,6 +675,10 @@ _TIMES: Final = (
     (9.5, "neuf fois"),
     (10.5, "dix fois"),
 )
+#: Numbers that begin a sentence.
+_DIGITS: Final = {
+    2: "deux", 3: "trois", 4: "quatre", 5: "cinq", 6: "six", 7: "sept", 8: "huit", 9: "neuf"
+}  # fmt: skip
 #: From this ratio on, "fois"; below, a percentage.
 _TWICE: Final = 1.75
 
@@ -682,11 +788,15 @@ def headline(gap: Gap, said: Sentence) -> str:
 
     ``"Environ deux fois plus de cinémas"``, ``"Aucun maçon, alors que presque toutes en ont"``.
     """
+    is_measure = math.isnan(gap.total)
     if gap.kind == "present":
+        if is_measure:
+            every = "presque " if gap.having else ""
+            return f"{said.claim}, alors que {every}toutes sont à zéro"
         return f"{said.claim}, ce {'que presque ' if gap.having else 'qu’'}aucune n’a"
     if gap.kind == "absent":
         every = "" if gap.having == gap.known else "presque "
-        return f"{said.claim}, alors que {every}toutes en ont"
+        return f"{said.claim}, alors que {every}toutes {'le dépassent' if is_measure else 'en ont'}"
     return said.claim.removesuffix(f" que dans les {GROUP}")
 
 
@@ -701,7 +811,7 @@ def _of_things(gap: Gap, noun: Mapping[str, str], unit: str, group: str) -> tupl
         named = (
             f"{one} {noun['singular']}"
             if gap.count == 1
-            else counted(gap.count, noun["singular"], noun["plural"])
+            else f"{_DIGITS.get(int(gap.count), number(gap.count))} {noun['plural']}"
         )
         return named, f" en {gap.year}, alors {_some_have(gap, f' au moins {one}', group)}."
     side = "plus" if gap.kind == "more" else "moins"
@@ -710,7 +820,7 @@ def _of_things(gap: Gap, noun: Mapping[str, str], unit: str, group: str) -> tupl
     rest = (
         f"{NBSP}: {number(gap.count)}{NBSP}en {gap.year}, soit"
         f" {number(gap.own, places)} {unit} contre"
-        f" {number(gap.reference, places)} ; {_place(gap, side, group)}."
+        f" {number(gap.reference, places)} pour leur ensemble ; {_place(gap, side, group)}."
     )
     return claim, rest
 
@@ -722,8 +832,10 @@ def _of_measure(gap: Gap, indicator: Indicator, group: str) -> tuple[str, str]:
     places = digits(gap.own, gap.reference)
     value = measured(gap.own, unit, places)
     if gap.kind == "absent":
-        having = f"{number(gap.having)} des {_group(gap, group)}"
-        return f"{label} : zéro", f" ici en {gap.year}, alors que {having} ont plus."
+        every = gap.having == gap.known
+        having = f"{'chacune' if every else number(gap.having)} des {_group(gap, group)}"
+        above = plural(1 if every else gap.having, "dépasse", "dépassent")
+        return f"{label} : zéro", f" ici en {gap.year}, alors que {having} le {above}."
     if gap.kind == "present":
         zeros = gap.known - gap.having
         which = "les" if zeros == gap.known else f"{number(zeros)} des"
@@ -734,7 +846,9 @@ def _of_measure(gap: Gap, indicator: Indicator, group: str) -> tuple[str, str]:
     place = f"{_place(gap, side, group)}."
     reference = number(gap.reference, places)
     if is_share(indicator):
-        points = round(abs(gap.own - gap.reference))
+        # From the values as they are written, or the reader's subtraction would not be ours.
+        written = abs(rounded(gap.own, places) - rounded(gap.reference, places))
+        points = int(rounded(float(written), 0))
         size = f"{number(points)} {plural(points, 'point')} de {side}"
     elif gap.own > 0 and gap.reference > 0:
         size = _magnitude(gap.own, gap.reference)
@@ -742,7 +856,7 @@ def _of_measure(gap: Gap, indicator: Indicator, group: str) -> tuple[str, str]:
         return f"{label} : {value}", (
             f" en {gap.year}, contre {reference} pour la médiane des {group}, {place}"
         )
-    if label.startswith("Distance "):
+    if is_distance(indicator):
         # A distance is not more nor less, but longer or shorter.
         longer = "plus longue" if gap.kind == "more" else "plus courte"
         size = size.removesuffix(f" de {side}").removesuffix(f" {side}")

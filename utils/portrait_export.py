@@ -24,7 +24,7 @@ import typst
 from utils import svg, tables
 from utils.catalogue import DATA
 from utils.errors import BookError, PvdError
-from utils.formats import counted, join_words, number, quantity, typographic
+from utils.formats import NBSP, counted, join_words, number, quantity, typographic
 from utils.maps import INSETS
 from utils.portrait import digits, headline
 from utils.stories import portrait
@@ -57,7 +57,7 @@ def content(town_code: str) -> dict[str, Any]:
     town["name"] = typographic(town["name"])
     one = portrait.draw(town)
     peers = one.comparables
-    marks = peers["pvd"].map({True: "", False: " ○"})
+    marks = peers["pvd"].map({True: "", False: f"{NBSP}○"})
     names = [
         typographic(name) for name in peers["name"] + " (" + peers["departement"] + ")" + marks
     ]
@@ -66,15 +66,17 @@ def content(town_code: str) -> dict[str, Any]:
     return {
         "name": town["name"],
         "code": town["code"],
-        "summary": portrait.parts_sentence(one),
+        "summary": f"{portrait.parts_sentence(one)} {portrait.chance_sentence(one)}",
         "facts": [list(pair) for pair in one.facts],
         "warning": one.warning,
         "peers": names,
-        "first": [headline(told.gap, told.sentence) for told in one.first],
+        "first": [
+            [headline(told.gap, told.sentence), portrait.mark(told.gap)] for told in one.first
+        ],
         "ahead": _ahead(one.parts),
         "parts": [_part(part, town["name"]) for part in one.parts],
         "unknown": [[one_reason.reason, _listed(one_reason.labels)] for one_reason in one.unknown],
-        "method": f"{portrait.method()} {portrait.chance_sentence(one)}",
+        "method": portrait.method(),
         "sources": [list(pair) for pair in portrait.source_lines(one)],
         "date": towns_date(),
         "fingerprint": fingerprint(),
@@ -154,7 +156,7 @@ def _gap(told: portrait.Told, name: str) -> dict[str, Any]:
     return {
         "claim": told.sentence.claim,
         "rest": told.sentence.rest,
-        "sure": gap.sure,
+        "mark": portrait.mark(gap),
         "unit": told.unit,
         "low": number(min(values), places),
         "high": number(max(values), places),

@@ -668,6 +668,8 @@ def load_culture_types() -> pd.DataFrame:
 
 # --------------------------------------------------------------------------- one town
 
+#: A code of commune, that the first zero may lack.
+_CODE = re.compile(r"\d[\dAaBb]?\d{3}")
 _QUERY = re.compile(r"^(?P<name>.*?)\s*(?:\(\s*(?P<departement>\d[0-9AaBb]\d?)\s*\))?$", re.DOTALL)
 
 
@@ -713,6 +715,13 @@ def load_town(query: str) -> pd.Series:
             hint=f"Précisez le code ou le département, par exemple"
             f" « {found['name'].iloc[0]} ({found['departement'].iloc[0]}) ».",
             matches=matches,
+        )
+    if _CODE.fullmatch(text):
+        raise TownNotFoundError(
+            f"Aucune petite ville du livre n’a le code « {shown} ».",
+            hint="La commune a plus de 30 000 habitants, moins de 500, ou ce code est inconnu :"
+            " le livre couvre les communes de 500 à 30 000 habitants et toutes les Petites villes"
+            " de demain.",
         )
     near = difflib.get_close_matches(name, folded.unique(), n=4, cutoff=0.6) if name else []
     suggestions = _labels(towns[folded.isin(near)].head(6))

@@ -1,23 +1,25 @@
 // The dashboard: what the address asks for, the files it needs, and the page they make.
 
-import { csv, fold, load, number, place, reading, typographic } from "./data.js";
+import { counted, csv, fold, load, number, place, reading, typographic } from "./data.js";
 import { drawEvolution, drawMap } from "./charts.js";
 import { h } from "./dom.js";
 import { combobox, prepared, search } from "./search.js";
 import {
   evolutionTable,
   evolutionWords,
+  facing,
   legend,
   nothing,
   peers,
+  pulls,
   referenceName,
   theme,
   trait,
 } from "./views.js";
 
 const TRAITS_OF_CARD = 3;
-/** Height that the card takes in a frame of the width proposed, in pixels. */
-const CARD_HEIGHT = 660;
+/** Height that holds the card in a frame of 340 to 640 pixels, two traits below 544. */
+const CARD_HEIGHT = 760;
 /** Width from which all choices are shown at once. */
 const WIDE = matchMedia("(min-width: 44.01rem)");
 /** Towns proposed before one is chosen: those that the programme's own page names, and overseas. */
@@ -84,6 +86,12 @@ function say(text, alert = false) {
   message.setAttribute("role", alert ? "alert" : "status");
 }
 
+/** Tell those who do not see the page what it now shows. */
+function announce(text) {
+  const status = document.getElementById("tdb-annonce");
+  if (status) status.textContent = typographic(text);
+}
+
 async function refresh() {
   const mine = ++turn;
   performance.mark("tableau-debut");
@@ -109,6 +117,7 @@ async function refresh() {
     const reference = group === undefined ? "comparables" : state.reference;
     const context = contextOf(town, other, reference, group ?? null);
     view.replaceChildren(...(asCard ? card(context) : page(context)));
+    announce(`${town.name} : ${counted(context.told.length, "écarts")} face ${facing(context.against)}.`);
     say(
       group === undefined
         ? "Ce groupe ne compte aucune PVD : la ville est comparée à ses villes comparables."
@@ -165,10 +174,11 @@ function contextOf(town, other, reference, group) {
     }))
     .filter(({ found }) => found);
   const byId = new Map(readings.map((one) => [one.found.indicator.id, one]));
-  const told = town.saillants[rank].map(([place, claim, rest]) => ({
+  const told = town.saillants[rank].map(([place, claim, rest, mark]) => ({
     ...byId.get(meta.indicateurs[place].id),
     claim,
     rest,
+    mark: meta.marques[mark],
   }));
   return { town, other, reference, group, readings, byId, told, against: referenceName(reference, town, group) };
 }
@@ -186,9 +196,7 @@ function page(context) {
       { class: "tdb-tete" },
       title,
       h("p", null, identity(town)),
-      town.atypique
-        ? h("p", { class: "tdb-prudence" }, "Ville atypique : aucune ne lui ressemble vraiment ; chaque comparaison est à lire avec prudence.")
-        : null,
+      town.prudence ? h("p", { class: "tdb-prudence" }, town.semblables) : null,
     ),
     h(
       "div",
@@ -196,7 +204,8 @@ function page(context) {
       h(
         "section",
         { "aria-labelledby": "tdb-traits" },
-        h("h3", { id: "tdb-traits" }, `Ce qui la distingue, face à ${against}`),
+        h("h3", { id: "tdb-traits" }, `Ce qui la distingue, face ${facing(against)}`),
+        told.length ? h("p", null, howSure(told), " ", h("small", null, meta.hasard)) : null,
         told.length ? legend(reference, town, group, other) : h("p", null, nothing(group, meta.assez)),
         h("ul", { class: "tdb-traits" }, told.map((one) => trait(one, { themes, names }))),
       ),
@@ -210,6 +219,8 @@ function page(context) {
           `Les ${town.comparables.length} petites villes qui lui ressemblent le plus par la taille, la place, les habitants et les logements ; la plus proche d’abord.`,
         ),
         peers(town, (code) => href({ ville: code }), byCode),
+        town.prudence ? null : h("p", null, town.semblables),
+        pulls(town, meta.eloigne),
         h("p", null, h("a", { href: "comparer.html" }, "Comment elles sont choisies")),
       ),
     ),
@@ -217,7 +228,7 @@ function page(context) {
       "section",
       { "aria-labelledby": "tdb-themes" },
       h("h2", { id: "tdb-themes" }, "Tous les indicateurs"),
-      h("p", null, `${town.name} face à ${against}. « n. d. » : non disponible ; « secret » : couvert par le secret statistique. `, h("a", { href: "indicateurs.html" }, "Définitions"), "."),
+      h("p", null, `${town.name} face ${facing(against)}. « n. d. » : non disponible ; « secret » : couvert par le secret statistique. `, h("a", { href: "indicateurs.html" }, "Définitions"), "."),
       legend(reference, town, group, other),
       meta.themes.map(([key, label]) => {
         const of = readings.filter(({ found }) => found.indicator.theme === key);
@@ -248,6 +259,16 @@ function page(context) {
 
 const opened = new Set();
 
+/** Say how many traits are sure, and how many may be chance. */
+function howSure(told) {
+  const [, chance, sure] = meta.marques.map((mark) => told.filter((one) => one.mark === mark).length);
+  const among = [
+    sure > 1 ? `${sure} très nets` : sure ? "un très net" : "aucun très net",
+    chance > 1 ? `${chance} qui peuvent n’être que le hasard` : chance ? "un qui peut n’être que le hasard" : "",
+  ];
+  return `${counted(told.length, "écarts")}, dont ${among.filter(Boolean).join(" et ")}.`;
+}
+
 // -- change over time
 
 function evolution(context) {
@@ -270,8 +291,9 @@ function evolution(context) {
       ...(other && one.beside ? [{ name: other.name, values: one.beside.series }] : []),
     ];
     const told = series.map((serie) => evolutionWords(indicator, serie)).join(" ");
+    const gap = series.some((serie) => !serie.values.every(Number.isFinite)) && indicator.gaps;
     heading.textContent = typographic(`${indicator.label}, ${indicator.unit}`);
-    words.textContent = typographic(`${told}${indicator.gaps ? ` À savoir : ${indicator.gaps}` : ""}`);
+    words.textContent = typographic(`${told}${gap ? ` À savoir : ${gap}` : ""}`);
     table.replaceChildren(evolutionTable(indicator, series));
     whenSeen(place, () => drawEvolution(place, { indicator, series, description: `${indicator.label}. ${told}` }));
   };
@@ -362,8 +384,9 @@ function followTheme() {
 // -- taking away
 
 function takeAway(context) {
-  const { town } = context;
-  const source = new URL(`${location.pathname}?carte=1&ville=${town.code}`, location.href).href;
+  const { town, reference } = context;
+  const chosen = reference === "comparables" ? "" : `&amp;reference=${reference}`;
+  const source = new URL(`${location.pathname}?carte=1&amp;ville=${town.code}${chosen}`, location.href).href;
   const frame = `<iframe src="${source}" width="100%" height="${CARD_HEIGHT}" style="border:0;max-width:640px" title="Ce qui distingue ${escaped(town.name)}" loading="lazy"></iframe>`;
   const area = h("textarea", { id: "tdb-cadre", rows: "3", readonly: true, spellcheck: "false" });
   area.value = frame;
@@ -376,7 +399,7 @@ function takeAway(context) {
       "p",
       { class: "tdb-boutons" },
       h("button", { type: "button", id: "tdb-csv", onclick: () => download(context) }, "Télécharger les indicateurs (CSV)"),
-      h("button", { type: "button", id: "tdb-imprimer", onclick: () => window.print() }, "Imprimer"),
+      h("button", { type: "button", id: "tdb-imprimer", onclick: print }, "Imprimer"),
     ),
     h("p", { class: "tdb-champ" }, h("label", { for: "tdb-cadre" }, "Pour montrer cette ville sur un autre site"), area),
     h(
@@ -399,36 +422,43 @@ function takeAway(context) {
   );
 }
 
+/** Print once every drawing is there, seen or not. */
+async function print() {
+  await Promise.all([...root.querySelectorAll(".tdb-dessin")].map((place) => {
+    place.seen = true;
+    return place.redraw();
+  }));
+  window.print();
+}
+
 /** A text as the value of an attribute of HTML. */
 const escaped = (text) =>
   text.replaceAll("&", "&amp;").replaceAll('"', "&quot;").replaceAll("<", "&lt;");
 
-/** The lines of the CSV: one an indicator and a year, the reference beside. */
-export function lines({ town, readings, against }) {
+/** The lines of the CSV: one an indicator and a year, the reference beside; then the other town's. */
+export function lines({ town, other, readings, against }) {
   const head = ["code", "ville", "theme", "indicateur", "annee", "valeur", "unite", "nombre", "unite_nombre", "mediane_reference", "reference", "part_de_la_reference_en_dessous"];
   const themes = new Map(meta.themes);
   const known = (value) => (value === "s" ? "secret" : value);
+  const of = (one, { indicator, series, count, medians, rank: below }, compared) =>
+    indicator.years.map((year, rank) => {
+      const latest = rank === indicator.latest;
+      return [
+        one.code,
+        one.name,
+        themes.get(indicator.theme),
+        indicator.label,
+        year,
+        known(series[rank]),
+        indicator.unit,
+        latest ? count : null,
+        latest && indicator.count ? indicator.count[0] : null,
+        ...(compared ? [medians[rank], against, latest ? below : null] : [null, null, null]),
+      ];
+    });
   return [
     head,
-    ...readings.flatMap(({ found }) =>
-      found.indicator.years.map((year, rank) => {
-        const latest = rank === found.indicator.latest;
-        return [
-          town.code,
-          town.name,
-          themes.get(found.indicator.theme),
-          found.indicator.label,
-          year,
-          known(found.series[rank]),
-          found.indicator.unit,
-          latest ? found.count : null,
-          latest && found.indicator.count ? found.indicator.count[0] : null,
-          found.medians[rank],
-          against,
-          latest ? found.rank : null,
-        ];
-      }),
-    ),
+    ...readings.flatMap(({ found, beside }) => [...of(town, found, true), ...(beside ? of(other, beside, false) : [])]),
   ];
 }
 
@@ -452,7 +482,7 @@ function card(context) {
       h("h1", null, town.name),
       h("p", null, identity(town)),
     ),
-    h("h2", null, `Ce qui la distingue, face à ${against}`),
+    h("h2", null, `Ce qui la distingue, face ${facing(against)}`),
     told.length ? legend(context.reference, town, group) : h("p", null, nothing(group, meta.assez)),
     h("ul", { class: "tdb-traits" }, told.slice(0, TRAITS_OF_CARD).map((one) => trait(one, { themes, names, brief: true }))),
     h("p", null, h("a", { href: href(), target: "_blank", rel: "noopener" }, "Voir le tableau de bord entier")),
@@ -483,7 +513,7 @@ async function start() {
   towns = prepared(index);
   byCode = new Map(towns.map((town) => [town.code, town]));
   readAddress();
-  if (!asCard) root.append(controls());
+  if (!asCard) root.append(controls(), h("p", { id: "tdb-annonce", class: "tdb-cache", role: "status" }));
   root.append(view);
   root.addEventListener("click", (event) => {
     const link = event.target.closest?.("a[data-ville]");
@@ -507,8 +537,11 @@ async function start() {
       one.fill();
       one.open = true;
     }
+    for (const place of root.querySelectorAll(".tdb-dessin:empty")) place.redraw();
   });
   followTheme();
+  // Nothing is above the box that a reader would miss; on a small screen, the keyboard would hide it.
+  if (boxes && !state.ville && WIDE.matches) boxes.ville.input.focus({ preventScroll: true });
   await refresh();
 }
 

@@ -57,8 +57,8 @@ export function counted(value, unit, decimals = 0, singular = "") {
 export function typographic(text) {
   return text
     .replace(/(?<=\p{L})'(?=\p{L})/gu, "’")
-    .replace(/« ?/g, "«\u00a0")
-    .replace(/ ?»/g, "\u00a0»")
+    .replace(/«[ \u00a0\u202f]?/g, "«\u00a0")
+    .replace(/[ \u00a0\u202f]?»/g, "\u00a0»")
     .replace(/ :(?= |$)/g, "\u00a0:")
     .replace(/ ([;!?])(?= |$)/g, "\u202f$1")
     .replace(/(\d) %/g, "$1\u00a0%");

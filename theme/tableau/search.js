@@ -13,6 +13,7 @@ export function prepared(index) {
     pvd,
     departement: typographic(index.departements[departement] ?? departement),
     folded: fold(name),
+    where: fold(`${index.departements[departement] ?? ""} ${departement}`).split(" "),
   }));
 }
 
@@ -20,12 +21,17 @@ export function prepared(index) {
 export function search(towns, query) {
   const asked = fold(query);
   if (!asked) return [];
-  const rank = ({ folded, code }) => {
+  const rank = ({ folded, where, code }) => {
     if (folded === asked || code.toLowerCase() === asked) return 0;
     if (folded.startsWith(asked)) return 1;
     if (` ${folded}`.includes(` ${asked}`)) return 2;
+    const parts = asked.split(" ");
     const words = folded.split(" ");
-    return asked.split(" ").every((part) => words.some((word) => word.startsWith(part))) ? 3 : 9;
+    const begun = (part, among) => among.some((word) => word.startsWith(part));
+    if (parts.every((part) => begun(part, words))) return 3;
+    // The end of what was typed may be the département: "saint pierre martinique".
+    const named = parts.filter((part) => begun(part, words)).length;
+    return named && parts.every((part) => begun(part, words) || begun(part, where)) ? 3.4 : 9;
   };
   return towns
     .map((town) => [rank(town) - (town.pvd ? 0.5 : 0), town])
@@ -80,6 +86,7 @@ export function combobox({ id, label, help, towns, chosen, optional = false }) {
     status.textContent = "";
     close();
     chosen(town);
+    if (document.activeElement === input) input.select(); // the next name typed takes its place
   };
   const refresh = () => {
     const query = input.value.trim();

@@ -3,7 +3,7 @@
 import { counted, number, rankWords } from "./data.js";
 import { h, strip } from "./dom.js";
 
-/** A reference as it is named in a sentence about this town. */
+/** A reference as it is named about this town. */
 export function referenceName(reference, town, group) {
   const count = group ? group.villes : town.comparables.length;
   return {
@@ -13,6 +13,11 @@ export function referenceName(reference, town, group) {
     departement: `les PVD de son département (${group?.nom}, ${number(count)})`,
     densite: `les PVD de même densité (${group?.nom?.toLowerCase()}, ${number(count)})`,
   }[reference];
+}
+
+/** The same after "face": "aux PVD de sa région". */
+export function facing(name) {
+  return name.startsWith("les ") ? `aux ${name.slice(4)}` : `à ${name}`;
 }
 
 /** The count behind a rate, in words; nothing where the value is the count. */
@@ -31,7 +36,7 @@ export function nothing(group, enough) {
 }
 
 /** One trait: a sentence, or its beginning, and where the town stands. */
-export function trait({ found, beside, claim, rest }, { themes, names, brief = false }) {
+export function trait({ found, beside, claim, rest, mark }, { themes, names, brief = false }) {
   const { indicator } = found;
   const values = [found.own, ...found.others, ...(found.summary ?? []), beside?.own].filter(Number.isFinite);
   const written = (value) => number(value, indicator.decimals);
@@ -39,7 +44,7 @@ export function trait({ found, beside, claim, rest }, { themes, names, brief = f
     "li",
     { class: "tdb-trait" },
     h("p", { class: "tdb-theme" }, themes.get(indicator.theme)),
-    h("p", { class: "tdb-dit" }, h("strong", null, claim), brief ? "." : rest),
+    h("p", { class: "tdb-dit" }, h("strong", null, claim), brief ? "." : rest, mark && h("em", { class: "tdb-sur" }, ` ${mark}`)),
     strip(found, beside, names),
     h(
       "p",
@@ -84,6 +89,28 @@ export function peers(town, href, offered) {
   );
 }
 
+/** What sets each comparable town apart, folded. */
+export function pulls(town, words) {
+  return h(
+    "details",
+    { class: "tdb-eloigne" },
+    h("summary", null, "Ce qui éloigne chacune d’elles"),
+    h(
+      "p",
+      { class: "tdb-aide" },
+      "La distance est en écarts-types : 0, deux villes semblables en tout. Les deux traits sont ceux qui y comptent le plus.",
+    ),
+    h(
+      "ol",
+      null,
+      town.comparables.map((one, rank) => {
+        const [distance, first, second] = town.ecarts[rank];
+        return h("li", null, `${one.name}, à ${number(distance / 100, 2)} : ${words[first]} et ${words[second]}.`);
+      }),
+    ),
+  );
+}
+
 /** A theme: a table of its indicators, folded, filled when `fill` of the element is called. */
 export function theme(key, label, readings, context) {
   const { told, open } = context;
@@ -117,7 +144,7 @@ function table(label, readings, { town, other, told, group, against }) {
   return h(
     "table",
     { class: "tdb-table" },
-    h("caption", { class: "tdb-cache" }, `${label} : ${town.name} face à ${against}`),
+    h("caption", { class: "tdb-cache" }, `${label} : ${town.name} face ${facing(against)}`),
     h(
       "thead",
       null,

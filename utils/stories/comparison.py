@@ -23,6 +23,7 @@ __all__ = [
     "comparables",
     "comparables_table",
     "map_of_comparables",
+    "nearness",
     "split",
     "stability_sentence",
     "strips",
@@ -53,6 +54,9 @@ GROUP: Final = "villes comparables"
 ORDINARY: Final = (40.0, 60.0)
 #: A town is said atypical above this rank of isolation among the PVD, %.
 ATYPICAL: Final = 90.0
+
+#: Above this share of the PVD, %, they are said to be nearly all.
+ALL_BUT: Final = 99.5
 
 #: Number of unknown variables above which a comparison is said fragile.
 FRAGILE: Final = 4
@@ -236,8 +240,33 @@ def atypical(town: pd.Series) -> str:
     if town["code"] not in set(found["code"]):
         found = pd.concat([found, peers.neighbours(_space(), [town["code"]])], ignore_index=True)
     rank = float(peers.isolation(found)[town["code"]])
-    known = _structure().loc[town["code"]].notna()
+    return nearness(str(town["name"]), rank, _structure().loc[town["code"]])
+
+
+def nearness(name: str, rank: float, structure: pd.Series) -> str:
+    """Say how near the comparables of a town are, and what the comparison does without.
+
+    With more than :data:`FRAGILE` variables unknown, nothing is said of the distance: on few
+    variables it is small by construction.
+
+    Parameters
+    ----------
+    name : str
+        The town.
+    rank : float
+        Its :func:`utils.peers.isolation` among the PVD, %.
+    structure : Series
+        Its structural variables.
+    """
+    known = structure.notna()
     missing = [v.label.lower() for v in peers.VARIABLES if not known[v.id]]
+    if len(missing) > FRAGILE:
+        return typographic(
+            f"**La comparaison de {name} est fragile** : elle se fait sur"
+            f" {number(len(peers.VARIABLES) - len(missing))} des"
+            f" {counted(len(peers.VARIABLES), 'variable')}, faute de connaître :"
+            f" {join_words(missing)}."
+        )
     low, high = ORDINARY
     distance = (
         "plutôt proches"
@@ -247,10 +276,9 @@ def atypical(town: pd.Series) -> str:
         else "à distance ordinaire"
     )
     others = "proches" if rank > high else "éloignées"
-    text = (
-        f"{town['name']} a vingt comparables {distance} :"
-        f" {percent(rank if rank > high else 100 - rank)} des PVD en ont de plus {others}."
-    )
+    share = rank if rank > high else 100 - rank
+    how_many = "presque toutes les PVD" if share >= ALL_BUT else f"{percent(share)} des PVD"
+    text = f"{name} a vingt comparables {distance} : {how_many} en ont de plus {others}."
     if rank >= ATYPICAL:
         text += (
             " **C’est une ville atypique : aucune ne lui ressemble vraiment, et chaque comparaison"
@@ -258,8 +286,6 @@ def atypical(town: pd.Series) -> str:
         )
     if missing:
         text += f" Faute de donnée, la comparaison se fait sans : {join_words(missing)}."
-    if len(missing) > FRAGILE:
-        text += " **Avec si peu de variables connues, elle est fragile.**"
     return typographic(text)
 
 
@@ -364,6 +390,7 @@ def map_of_comparables(town: pd.Series) -> Story:
     codes = comparables(town)
     towns = tables.load_towns().set_index("code").loc[[town["code"], *codes]].reset_index()
     inside = towns["pvd"].map({True: "Petite ville de demain", False: "hors du programme"})
+    inside = inside.mask(towns["code"] == town["code"])  # not counted among its comparables
     away = towns.loc[1:, "departement"].nunique()
     members = int(towns.loc[1:, "pvd"].sum())
     title = (
@@ -464,7 +491,9 @@ def validity_sentence(*, inside: bool = True) -> str:
     beaten = join_words(
         [
             f"{number((table[name] > 1).sum())} fois « {name} »"
-            f" ({number((table[name] >= CLEARLY).sum())} fois d’au moins 5 %)"
+            f" ({number((table[name] >= CLEARLY).sum())} fois d’au moins 5 %,"
+            f" {number(((table[name] > 1 / CLEARLY) & (table[name] < CLEARLY)).sum())} à égalité"
+            " à 5 % près)"
             for name in references
         ]
     )
@@ -490,7 +519,7 @@ def validity_sentence(*, inside: bool = True) -> str:
 def weights_sentence() -> str:
     """Say what the weights bring over equal ones, on outcomes that did not make them."""
     space = _space()
-    equal = np.where(np.array(space.names) == peers.ROLE, 0.5, 1.0)
+    equal = np.where(np.array(space.names) == peers.ROLE, 0.25, 1.0)
     ours = _validity(inside=True)
     theirs = peers.validity(_outcomes(), _inside(space.reweighted(equal)), {})
     ratio = (

@@ -34,7 +34,10 @@ from utils.stories.common import Story
 from utils.territory import AAV_LABELS, DENSITY_LABELS
 
 __all__ = [
+    "PERHAPS_CHANCE",
     "STRUCTURE_SOURCES",
+    "SURE",
+    "Luck",
     "Part",
     "Portrait",
     "Told",
@@ -45,6 +48,9 @@ __all__ = [
     "first_list",
     "gaps_table",
     "lines_of",
+    "luck",
+    "luck_sentence",
+    "mark",
     "method",
     "newest",
     "parts_sentence",
@@ -57,6 +63,10 @@ POPULATION: Final = f"pop_{tables.LATEST_POPULATION}"
 
 #: Sources of who the town is.
 STRUCTURE_SOURCES: Final = ("pvd_communes", *comparison.SOURCES)
+
+#: PVD drawn at random to measure what chance makes, and seed of the draw.
+SAMPLE: Final = 60
+SEED: Final = 6
 
 #: How many indicators on which the town is like the others are named under a heading.
 _ALIKE: Final = 6
@@ -80,8 +90,9 @@ class Part:
     ----------
     title, told
         The heading; its gaps, the strongest first.
-    examined, apart
-        Number of indicators looked at; of gaps told or that could be, one a subject.
+    examined, apart, sure
+        Number of indicators looked at; of gaps told or that could be, one a subject; of those
+        that are sure.
     alike
         Labels of some indicators on which the town is in the middle half of its comparables.
     """
@@ -90,6 +101,7 @@ class Part:
     told: tuple[Told, ...]
     examined: int
     apart: int
+    sure: int
     alike: tuple[str, ...]
 
 
@@ -147,6 +159,11 @@ class Portrait:
     def apart(self) -> int:
         """Number of gaps that may be told, one a subject."""
         return sum(part.apart for part in self.parts)
+
+    @property
+    def sure(self) -> int:
+        """Number of those that are sure."""
+        return sum(part.sure for part in self.parts)
 
 
 def _facts(town: pd.Series) -> tuple[tuple[str, str], ...]:
@@ -222,6 +239,7 @@ def draw(town: pd.Series) -> Portrait:
                 told=tuple(_told(gap) for gap in apart[: portrait.MOST]),
                 examined=sum(gap.indicator in ids for gap in gaps),
                 apart=len(apart),
+                sure=sum(gap.sure for gap in apart),
                 alike=_alike([gap for gap in gaps if gap.indicator in ids]),
             )
         )
@@ -312,29 +330,88 @@ def parts_sentence(one: Portrait) -> str:
     return typographic(
         f"Sur {counted(one.examined, 'indicateur')} regardés, {number(one.apart)}"
         f" {plural(one.apart, 'distingue', 'distinguent')} {one.town['name']} de ses"
-        f" {counted(len(one.comparables), 'ville comparable', 'villes comparables')} : {listed}."
+        f" {counted(len(one.comparables), 'ville comparable', 'villes comparables')},"
+        f" {_clear(one)} : {listed}."
     )
+
+
+def _clear(one: Portrait) -> str:
+    """Say how many gaps are sure: ``"dont 2 très nettement"``."""
+    if not one.sure:
+        return "sans qu’aucun écart soit très net"
+    if one.sure == one.apart:
+        return "très nettement" if one.sure == 1 else "tous très nettement"
+    return f"dont {number(one.sure)} très nettement"
+
+
+#: What is said after a gap that is sure, after one that may be chance, and after the others.
+SURE: Final = "très net"
+PERHAPS_CHANCE: Final = "peut-être le hasard"
+
+
+def mark(gap: Gap) -> str:
+    """Say how sure a gap is: :data:`SURE`, :data:`PERHAPS_CHANCE` or nothing."""
+    return SURE if gap.sure else PERHAPS_CHANCE if gap.perhaps_chance else ""
 
 
 def first_list(one: Portrait) -> str:
     """List what stands out most, as Markdown: what the dashboard shows of the same town."""
     if not one.first:
         return f"Rien ne distingue nettement {one.town['name']}."
-    return "\n".join(f"{rank}. **{t.sentence.claim}**{t.sentence.rest}"
-                     for rank, t in enumerate(one.first, start=1))  # fmt: skip
+    lines = []
+    for rank, told in enumerate(one.first, start=1):
+        marked = f" *({mark(told.gap)})*" if mark(told.gap) else ""
+        lines.append(f"{rank}. **{told.sentence.claim}**{told.sentence.rest}{marked}")
+    return "\n".join(lines)
 
 
 def chance_sentence(one: Portrait) -> str:
-    """Say how many gaps chance alone would make among what is counted."""
-    catalogue = load_indicators_catalogue()
-    gaps = [gap for gap in one.gaps if portrait.is_counted(catalogue[gap.indicator])]
-    told = sum(bool(gap.kind) for gap in gaps)
-    expected = portrait.by_chance(gaps, catalogue)
+    """Say how many gaps of counts are told, and how many chance alone would make."""
+    told, expected, counts = _luck(one.gaps)
+    said = counted(told, "écart est dit", "écarts sont dits") if told else "aucun écart n’est dit"
     return typographic(
-        f"Parmi les {number(len(gaps))} indicateurs qui dénombrent quelque chose,"
-        f" {counted(told, 'écart remplit', 'écarts remplissent')} ces conditions ; si les nombres"
-        f" {of_town(one.town['name'])} suivaient au hasard les taux de ses comparables, il y en"
-        f" aurait en moyenne {number(expected, 1)}."
+        f"Parmi les {number(counts)} indicateurs qui dénombrent quelque chose,"
+        f" {said} ; le hasard seul en donnerait en moyenne {number(expected, 1)}."
+    )
+
+
+def _luck(gaps: Sequence[Gap]) -> tuple[int, float, int]:
+    """Gaps of counts that are told, mean number that chance makes, number of counts."""
+    catalogue = load_indicators_catalogue()
+    gaps = [gap for gap in gaps if portrait.is_counted(catalogue[gap.indicator])]
+    return sum(bool(gap.kind) for gap in gaps), portrait.by_chance(gaps, catalogue), len(gaps)
+
+
+@dataclass(frozen=True, slots=True)
+class Luck:
+    """Means over some PVD drawn at random: gaps of counts told, and made by chance."""
+
+    towns: int
+    told: float
+    expected: float
+
+
+@lru_cache(maxsize=1)
+def luck() -> Luck:
+    """Measure, over :data:`SAMPLE` PVD drawn at random, what is told and what chance makes."""
+    towns = tables.load_towns(pvd=True)["code"].sample(SAMPLE, random_state=SEED)
+    catalogue = load_indicators_catalogue()
+    lines = []
+    for code in towns:
+        gaps = portrait.judge(lines_of(tables.load_town(code)), catalogue)
+        lines.append(_luck(gaps)[:2])
+    told, expected = np.mean(lines, axis=0)
+    return Luck(len(towns), float(told), float(expected))
+
+
+def luck_sentence() -> str:
+    """Say what is told of a PVD on average, and what chance alone would make."""
+    found = luck()
+    told = plural(found.told, "écart de dénombrement est dit", "écarts de dénombrement sont dits")
+    return typographic(
+        f"Sur {number(found.towns)} PVD tirées au sort, {number(found.told, 1)} {told} par ville en"
+        f" moyenne, et le hasard seul en donnerait {number(found.expected, 1)} : seuls les"
+        " « très nets » se croient sans aller voir."
     )
 
 
@@ -344,15 +421,19 @@ def method() -> str:
     return typographic(
         f"Un écart n’est dit que si {few} villes comparables sur 20 au plus vont aussi loin du même"
         f" côté, s’il atteint {percent(100 * (portrait.MEANINGFUL - 1))} de la référence"
-        f" ({number(portrait.POINTS)} points pour une part) et s’il dépasse le bruit : pour ce qui"
-        " se compte, moins de"
-        f" {number(100 * portrait.CHANCE)} chances sur 100 que le hasard seul l’explique, face au"
-        " taux de l’ensemble des comparables (test exact) ; pour le reste, au moins"
-        f" {number(portrait.STANDARD, 1)} écart-type robuste autour de leur médiane. Avoir ce que"
-        " presque aucune autre n’a, ou l’inverse, est un fait, dit sans test. « Très net » :"
-        " l’écart tient encore quand on le corrige du nombre d’indicateurs regardés (Benjamini et"
-        f" Hochberg, {percent(100 * portrait.FALSE_RATE)}). De deux indicateurs d’un même sujet,"
-        " seul l’écart le plus fort est dit."
+        f" ({number(portrait.POINTS)} points pour une part ; {number(portrait.KM)} km pour une"
+        f" distance, {number(portrait.KM_BY_INHABITANT, 1)} km pour une distance médiane des"
+        " habitants) et s’il dépasse le bruit : pour ce qui se compte, moins de"
+        f" {number(100 * portrait.CHANCE)} chances sur 100 que le hasard seul l’explique, au taux"
+        " de l’ensemble des comparables et avec leur propre dispersion (test exact, loi"
+        " bêta-binomiale) ; pour le reste, au moins"
+        f" {number(portrait.STANDARD, 1)} écart-type robuste autour de leur médiane. Avoir ce"
+        " qu’aucune autre n’a, ou n’avoir pas ce qu’elles ont toutes, est dit sans autre test."
+        f" « {SURE[0].upper()}{SURE[1:]} » : l’écart tient encore quand on le corrige du nombre"
+        f" d’indicateurs regardés (Benjamini et Hochberg, {percent(100 * portrait.FALSE_RATE)}) ;"
+        f" pour ce qui se mesure, il atteint {number(2 * portrait.STANDARD)} écarts-types."
+        f" « {PERHAPS_CHANCE[0].upper()}{PERHAPS_CHANCE[1:]} » : un nombre dont l’écart ne tient"
+        " pas ainsi. De deux indicateurs d’un même sujet, un seul est dit."
     )
 
 

@@ -53,9 +53,10 @@ def identity(town: pd.Series) -> str:
         else "densité non classée"
     )
     programme = "membre du programme" if town["pvd"] else "hors du programme"
+    where = ", ".join(dict.fromkeys((town["departement_name"], town["region_name"])))
     return typographic(
-        f"**{town['name']}** ({town['code']}), {town['departement_name']},"
-        f" {town['region_name']} : {counted(last, 'habitant')} en"
+        f"**{town['name']}** ({town['code']}), {where} :"
+        f" {counted(last, 'habitant')} en"
         f" {tables.LATEST_POPULATION}{growth} ; {density} ; {role} ; {programme}."
     )
 

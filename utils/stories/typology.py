@@ -146,11 +146,34 @@ def numbers_sentence() -> str:
     """Say why that number of classes."""
     frame = _numbers().set_index("number")
     own, after = frame.loc[CLASSES], frame.loc[CLASSES + 1]
+    best, firmest = (
+        int(frame.index[int(frame[column].to_numpy().argmax())])
+        for column in ("silhouette", "stability")
+    )
+    again = [int(n) for n in frame.index[frame["stability"] >= STABLE] if n > CLASSES + 1]
+    beyond = (
+        f" ; elle repasse ce seuil à {join_words([number(n) for n in again])}"
+        f" ({join_words([number(frame['stability'][n], 2) for n in again])}), après être passée"
+        " dessous"
+        if again
+        else ""
+    )
+    chosen = (
+        f"À {number(best)} classes, la silhouette ({number(frame['silhouette'][best], 2)}) et la"
+        f" stabilité ({number(frame['stability'][best], 2)}) sont les meilleures"
+        if best == firmest
+        else f"La silhouette est la meilleure à {number(best)} classes"
+        f" ({number(frame['silhouette'][best], 2)}), la stabilité à {number(firmest)}"
+        f" ({number(frame['stability'][firmest], 2)})"
+    )
     return typographic(
         f"On ajoute une classe tant que le classement reste stable (indice de Rand ajusté d’au"
-        f" moins {number(STABLE, 2)} en moyenne quand les villes sont retirées au sort) :"
+        f" moins {number(STABLE, 2)} en moyenne quand les villes sont tirées à nouveau, avec"
+        f" remise) :"
         f" {number(own['stability'], 2)} à {CLASSES} classes, {number(after['stability'], 2)} à"
-        f" {CLASSES + 1}. La silhouette moyenne ({number(own['silhouette'], 2)} sur 1) est faible :"
+        f" {CLASSES + 1}{beyond}. {chosen} : en garder {CLASSES} est un choix, celui de décrire"
+        " plus finement sans perdre la stabilité."
+        f" La silhouette moyenne ({number(own['silhouette'], 2)} sur 1) est faible :"
         " les petites villes forment un nuage continu, que les classes découpent sans y trouver de"
         " vide."
     )
@@ -163,7 +186,7 @@ def classes_table() -> pd.DataFrame:
     -------
     DataFrame
         ``Classe``, ``Villes``, medians of seven structural variables, ``Exemples`` (the towns
-        nearest to the centre), ``Silhouette``.
+        nearest to the centre; the most populous overseas), ``Silhouette``.
     """
     found, names = _sorted(), _names()
     towns = tables.load_towns(pvd=True).set_index("code")
@@ -242,5 +265,6 @@ def map_of_classes(town: pd.Series) -> Story:
         caption=typographic(f"Les PVD par classe de la typologie{where}."),
         alt=describe_map(drawn, what=f"les PVD par classe ({join_words(order)})"),
         sources=("pvd_communes", "contours_departements", *SOURCES),
-        note="Les classes sont nommées par les deux variables qui les distinguent le plus.",
+        note="Les classes sont nommées par les deux variables qui les distinguent le plus ; les"
+        " villes d’outre-mer sont mises à part d’avance, non par le calcul.",
     )
