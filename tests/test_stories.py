@@ -176,6 +176,25 @@ def test_the_places_of_a_town_are_mapped_and_listed(town: pd.Series) -> None:
     assert ("<table" in listed) == bool((places["code"] == town["code"]).any())
 
 
+def test_the_map_of_places_is_numbered_as_the_list() -> None:
+    story = culture.place_map(tables.load_town("46127"))
+    assert story is not None
+    assert story.drawn["label"].tolist() == ["1", "2", "3", "4"]
+    assert story.drawn["category"].iloc[0] == "lieu vivant"  # drawn above the monument beside it
+    told = " ".join(story.figure.get_suptitle().split())
+    assert "les 2 lieux vivants" in told.replace("\u00a0", " ")
+    away = culture.place_map(tables.load_town("97128"))  # a library that its source sets elsewhere
+    assert away is not None
+    assert "hors de la commune" in away.note
+    assert away.drawn["lon"].max() < -61
+
+
+def test_a_town_without_living_place_is_not_a_hundred_percent_below() -> None:
+    text = culture.summary(tables.load_town("54397"))
+    assert "100" not in text
+    assert "de ses comparables ont au moins un lieu" in text
+
+
 def test_names_of_places_are_escaped_in_the_interactive_table() -> None:
     hostile = pd.DataFrame({
         "code": ["46127"], "kind": ["Musée"], "group": ["vivant"],
