@@ -459,12 +459,16 @@ def test_the_card_stands_alone(page: Page, address: str) -> None:
 
 @pytest.mark.browser
 @needs_browser
-def test_the_frame_proposed_shows_the_whole_card(page: Page, address: str) -> None:
-    page.goto(f"{address}?ville={NEUVES_MAISONS}")
+@pytest.mark.parametrize("width", [340, 420, 640])
+def test_the_frame_proposed_shows_the_whole_card(page: Page, address: str, width: int) -> None:
+    page.goto(f"{address}?ville={NEUVES_MAISONS}&reference=region")
     frame = page.locator("#tdb-cadre").input_value()
-    page.set_content(frame.replace('loading="lazy"', ""))
+    page.set_viewport_size({"width": width, "height": 900})
+    eager = frame.replace('loading="lazy"', "")
+    page.set_content(f"<body style='margin:0'>{eager}")
     inside = page.frame_locator("iframe")
     expect(inside.locator(".tdb-trait").first).to_be_visible()
+    expect(inside.locator("h2")).to_contain_text("face aux PVD de sa région")
     assert page.locator("iframe").get_attribute("title") == "Ce qui distingue Neuves-Maisons"
     height = page.frames[1].evaluate("document.documentElement.scrollHeight")
     assert height <= int(page.locator("iframe").get_attribute("height"))
@@ -479,6 +483,54 @@ def test_the_print_has_the_tables_and_not_the_commands(page: Page, address: str)
     page.emulate_media(media="print")
     expect(page.locator(".tdb-commandes")).to_be_hidden()
     expect(page.get_by_role("rowheader", name="Boulangeries")).to_be_visible()
+
+
+@pytest.mark.browser
+@needs_browser
+def test_what_was_not_seen_is_drawn_before_printing(page: Page, address: str) -> None:
+    page.goto(f"{address}?ville={GOURDON}")
+    page.locator("#tdb-titre").wait_for()
+    assert page.locator(".tdb-dessin svg").count() == 0
+    page.evaluate(
+        "window.print = () => {"
+        " window.drawn = document.querySelectorAll('.tdb-dessin svg').length; }"
+    )
+    page.locator("#tdb-imprimer").click()
+    page.wait_for_function("window.drawn === 2")
+    page.emulate_media(media="print")
+    expect(page.locator("#tdb-indicateur")).to_be_hidden()
+    expect(page.locator("#tdb-carte")).to_be_visible()
+
+
+@pytest.mark.browser
+@needs_browser
+def test_every_reference_is_faced_in_french(page: Page, address: str) -> None:
+    wanted = {
+        "comparables": "face à ses 20 villes comparables",
+        "pvd": "face à l’ensemble des PVD",
+        "region": "face aux PVD de sa région",
+        "departement": "face aux PVD de son département",
+        "densite": "face aux PVD de même densité",
+    }
+    assert set(wanted) == set(dashboard.REFERENCES)
+    for reference, words in wanted.items():
+        page.goto(f"{address}?ville={NEUVES_MAISONS}&reference={reference}")
+        expect(page.locator("#tdb-traits")).to_contain_text(words)
+        expect(page.locator("#tdb-annonce")).to_contain_text(words)
+
+
+@pytest.mark.browser
+@needs_browser
+def test_a_second_name_takes_the_place_of_the_first(page: Page, address: str) -> None:
+    page.goto(address)
+    box = page.get_by_role("combobox", name="Votre ville")
+    expect(box).to_be_focused()
+    page.keyboard.type("gourdon")
+    page.keyboard.press("Enter")
+    expect(page.locator("#tdb-titre")).to_have_text("Gourdon")
+    page.keyboard.type("saint pierre martinique")
+    expect(box).to_have_value("saint pierre martinique")
+    expect(page.locator(OPTION)).to_have_count(1)
 
 
 @pytest.mark.browser
