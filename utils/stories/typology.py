@@ -28,7 +28,8 @@ __all__ = [
     "town_sentence",
 ]
 
-#: Number of classes: the most that stay stable (:func:`numbers_table`; a test holds it).
+#: Number of classes: the last before one that is not stable (:func:`numbers_table`; a test
+#: holds it).
 CLASSES: Final = 5
 
 #: Least mean adjusted Rand index of a sorting that is said stable.
