@@ -468,7 +468,7 @@ def test_the_frame_proposed_shows_the_whole_card(page: Page, address: str, width
     page.set_content(f"<body style='margin:0'>{eager}")
     inside = page.frame_locator("iframe")
     expect(inside.locator(".tdb-trait").first).to_be_visible()
-    expect(inside.locator("h2")).to_contain_text("face aux PVD de sa région")
+    expect(inside.locator(".tdb-seule h2")).to_contain_text("face aux PVD de sa région")
     assert page.locator("iframe").get_attribute("title") == "Ce qui distingue Neuves-Maisons"
     height = page.frames[1].evaluate("document.documentElement.scrollHeight")
     assert height <= int(page.locator("iframe").get_attribute("height"))
