@@ -81,8 +81,8 @@ def build_store(extracts: Sequence[Path], folder: Path) -> Store:
     """Cut extracts in tiles, or return the store that has been cut from the same already.
 
     Each extract is passed over once. Pieces of half a million nodes are written as they come,
-    then sorted within :data:`SORT_MEMORY`, on disk beyond: the memory grows with the region up
-    to about that and a piece, then no longer. The care is held whole: a few places a town.
+    then sorted within :data:`SORT_MEMORY`, on disk beyond. The care is held whole: a few places
+    a town.
 
     Parameters
     ----------
