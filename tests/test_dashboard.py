@@ -364,7 +364,7 @@ def test_the_address_carries_the_choices(page: Page, address: str) -> None:
     page.goto(f"{address}?ville={GOURDON}")
     expect(page.locator("#tdb-titre")).to_have_text("Gourdon")
     page.get_by_label("Comparer à").select_option("departement")
-    expect(page.locator("#tdb-traits")).to_contain_text("les PVD de son département (Lot")
+    expect(page.locator("#tdb-traits")).to_contain_text("aux PVD de son département (Lot")
     page.get_by_role("combobox", name="À côté de").fill("grau")
     page.keyboard.press("Enter")
     page.locator("summary", has_text="Commerces").click()

@@ -143,7 +143,7 @@ def test_a_sound_site_is_shown_and_pictured(make: Make, tmp_path: Path) -> None:
 #: What only a browser sees -> what it says of it. One page each, for a browser takes long to open.
 SEEN = {
     '<div id="trop" style="width: 900px">large</div>': "plus large que l’écran, div#trop",
-    f'<div style="overflow: hidden"><pre>coupé {"à droite " * 99}</pre></div>': (
+    f'<main style="overflow: hidden"><pre>coupé {"à droite " * 99}</pre></main>': (
         "texte plus large que son cadre, coupé à droite"
     ),
     '<img src="image.svg?" alt="x"><img src="absente.png" alt="x">': "image non montrée",

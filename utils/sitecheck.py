@@ -555,7 +555,6 @@ def _look(browser: Browser, address: str, name: str, width: int, shot: Path) -> 
         faults += [f"image non montrée, {_short(src)}" for src in page.evaluate(_BROKEN_IMAGES)]
         if wide := page.evaluate(_TOO_WIDE):
             faults.append(f"plus large que l’écran, {', '.join(wide)}")
-        faults += [f"texte plus large que son cadre, {text}…" for text in page.evaluate(_CUT)]
         if not _quiet(page, awaited):
             faults.append(f"des fichiers se font encore attendre après {PATIENCE_S} s")
         page.screenshot(path=str(shot), full_page=True, type="jpeg", quality=QUALITY)
@@ -567,6 +566,7 @@ def _look(browser: Browser, address: str, name: str, width: int, shot: Path) -> 
             lambda url: not url.startswith((address, "data:", "blob:")), lambda route: route.abort()
         )
         page.evaluate(_UNFOLD)
+        faults += [f"texte plus large que son cadre, {text}…" for text in page.evaluate(_CUT)]
         page.add_style_tag(content="*, ::before, ::after { transition: none !important; }")
         page.evaluate(_axe_script())
         faults += _accessibility(page, "clair")
