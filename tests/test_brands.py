@@ -12,7 +12,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from utils import brands, build, tables
+from utils import brands, build, sources, tables
+from utils.build.commerce import ELSEWHERE, draw_control
+from utils.build.workshop import Workshop
 from utils.errors import LayoutError
 
 
@@ -250,14 +252,23 @@ def test_no_small_cell_can_be_found_by_who_knows_all_the_totals(
                 assert len({table[line][column] for table in tables_left}) > 1
 
 
-@given(st.integers(0, 50), st.integers(0, 50))
-def test_wilson_holds_the_proportion(hits: int, more: int) -> None:
-    low, high = brands.wilson(hits, hits + more)
-    if hits + more:
-        assert 0 <= low <= hits / (hits + more) + 1e-9
-        assert hits / (hits + more) - 1e-9 <= high <= 1
-    else:
-        assert np.isnan(low)
+@given(st.lists(st.floats(1, 50), max_size=20), st.lists(st.floats(1, 50), min_size=1, max_size=20))
+def test_the_bounds_of_a_rare_sum_hold_it(met: list[float], others: list[float]) -> None:
+    events = pd.Series(met, dtype=float)
+    low, high = brands.rare_sum(events, pd.Series([*met, *others]))
+    assert 0 <= low <= events.sum() < high
+    assert brands.rare_sum(events, pd.Series(dtype=float)) == (events.sum(), events.sum())
+
+
+@pytest.mark.parametrize(
+    ("events", "low", "high"),
+    [(0, 0.0, 3.689), (1, 0.0253, 5.572), (5, 1.623, 11.668), (20, 12.217, 30.888)],
+)
+def test_with_equal_weights_the_bounds_are_those_of_poisson(
+    events: int, low: float, high: float
+) -> None:
+    found = brands.rare_sum(pd.Series([1.0] * events), pd.Series([1.0] * 50))
+    assert found == pytest.approx((low, high), abs=1e-3)  # Garwood (1936)
 
 
 def test_scores_of_a_detector() -> None:
@@ -267,7 +278,20 @@ def test_scores_of_a_detector() -> None:
     })  # fmt: skip
     scores = brands.detector_scores(labelled, by="famille").set_index("famille")
     assert scores.loc["ensemble", ["precision", "recall"]].tolist() == [0.5, 0.5]
+    assert scores.loc["ensemble", ["recall_low", "recall_high"]].tolist() == [0.5, 0.5]
     assert np.isnan(scores.loc["b", "precision"])
+
+
+def test_the_doubtful_are_apart_and_tell_the_worst() -> None:
+    labelled = pd.DataFrame({
+        "chain": [True, True, False, False], "found": [True, False, True, False],
+        "doubtful": [False, False, True, True], "famille": "a",
+    })  # fmt: skip
+    scores = brands.detector_scores(labelled, by="famille").iloc[-1]
+    assert scores[["signs", "doubtful"]].tolist() == [2, 2]
+    assert scores[["precision", "precision_worst"]].tolist() == [1.0, 0.5]
+    assert scores["recall"] == 0.5
+    assert scores["recall_worst"] == pytest.approx(1 / 3)
 
 
 # --------------------------------------------------------------------------- the real lists
@@ -303,11 +327,14 @@ def test_the_labelled_signs_are_enough_and_hold_no_identifier() -> None:
     assert set(labelled["chaine"]) == {"oui", "non", "incertain"}
     assert labelled["naf"].nunique() >= 50
     assert not labelled["enseigne"].str.contains(r"\d{9}").any()
-    parts = labelled.groupby("part")["enseigne"].agg(set)
-    assert not parts["controle"] & parts["reglage"]
-    assert len(parts["controle"]) >= 300
-    control = labelled[labelled["part"] == "controle"]
-    assert set(control["strate"]) == set(brands.STRATA)
+    pairs = labelled.assign(folded=labelled["enseigne"].map(brands.fold_sign))
+    tuning = pairs[pairs["part"] == "reglage"]
+    control = pairs[pairs["part"] == "controle"]
+    again = control.merge(tuning, on=["folded", "naf"])
+    assert again.empty
+    elsewhere = control["strate"] == ELSEWHERE
+    assert control["folded"].isin(tuning["folded"]).equals(elsewhere)
+    assert set(control["strate"]) == {*brands.STRATA, ELSEWHERE}
     assert pd.to_numeric(control["poids"]).ge(1).all()
     assert (labelled.loc[labelled["part"] == "reglage", "poids"] == "").all()
 
@@ -325,15 +352,29 @@ def test_brands_are_written_again_from_the_index(tmp_path: Path) -> None:
 
 def test_the_detector_is_precise() -> None:
     scores = tables.load_detector().set_index(["part", "famille"])
-    assert scores.loc[("reglage", "ensemble"), "precision"] >= 0.97
-    assert scores.loc[("reglage", "ensemble"), "recall"] >= 0.85
-    own = scores.loc[("pvd", "ensemble")]
-    assert own["precision"] >= 0.97
-    assert own["recall"] >= 0.85
-    new = scores.loc[("controle", "ensemble")]
-    assert new["signs"] >= 300
+    for part in ("reglage", "controle", "pvd"):
+        whole = scores.loc[(part, "ensemble")]
+        assert whole["precision"] >= 0.97
+        assert whole["recall"] >= 0.85
+    assert scores.loc[("pvd", "ensemble"), ["precision_worst", "recall_low"]].ge([0.97, 0.85]).all()
+    new = scores.loc[("neuves", "ensemble")]
     assert new["precision"] >= 0.9
+    assert new["recall"] >= 0.7
     assert new["doubtful"] >= 1
+    labelled = scores.xs("ensemble", level="famille")[["signs", "doubtful"]].sum(axis=1)
+    assert labelled["controle"] >= (labelled["controle"] + labelled["reglage"]) / 3
+
+
+@pytest.mark.mirror
+def test_the_control_is_that_of_its_draws(mirror: Path) -> None:
+    shop = Workshop(lambda name: sources.fetch(name, mirror=str(mirror), offline=True))
+    drawn = draw_control(shop).set_index(["enseigne", "naf"])
+    labelled = pd.read_csv(build.SIGNS, dtype=str, keep_default_na=False)
+    kept = labelled[labelled["part"] == "controle"].set_index(["enseigne", "naf"])
+    drawn = drawn.loc[kept.index]
+    assert drawn["strate"].equals(kept["strate"].astype(drawn["strate"].dtype))
+    assert drawn["etablissements"].tolist() == kept["etablissements"].tolist()
+    assert pd.to_numeric(kept["poids"]).to_numpy() == pytest.approx(drawn["poids"], abs=1e-4)
 
 
 def test_the_shops_by_class_hide_small_cells() -> None:
@@ -352,24 +393,29 @@ def test_signs_are_drawn_by_stratum_with_their_weights(
         "usual_name": None,
     })  # fmt: skip
     classed = brands.classify(shops, *real)
-    drawn = brands.draw_signs(classed, real[0], seen=["Super U"], seed=1)
+    shares = {"annoncee": (1.0, 5), "proche": (0.4, 2), "autre": (0.04, 2)}
+    drawn = brands.draw_signs(classed, real[0], seen=["Super U"], seed=1, shares=shares)
     assert "SUPER U" not in set(drawn["enseigne"])
     assert drawn.groupby("strate").size().to_dict() == {"annoncee": 1, "autre": 8, "proche": 1}
     assert drawn["poids"].sum() == pytest.approx(202)
-    again = brands.draw_signs(classed.sample(frac=1), real[0], seen=["Super U"], seed=1)
+    again = brands.draw_signs(
+        classed.sample(frac=1), real[0], seen=["Super U"], seed=1, shares=shares
+    )
     assert again.equals(drawn)
 
 
-def test_weights_count_in_the_scores_and_widen_the_intervals() -> None:
+def test_a_missed_chain_weighs_the_shops_it_stands_for() -> None:
     labelled = pd.DataFrame({
         "chain": [True, True, True, False], "found": [True, True, False, False],
-        "famille": "a", "weight": [1.0, 1.0, 8.0, 1.0],
+        "famille": "a", "weight": [1.0, 1.0, 4.0, 4.0], "shops": [1, 1, 2, 1],
     })  # fmt: skip
     scores = brands.detector_scores(labelled, by="famille").set_index("famille").loc["ensemble"]
     assert scores["recall"] == pytest.approx(0.2)
     assert scores["chains"] == 3
-    even = brands.wilson(0.2 * 10, 10)
-    assert scores["recall_high"] > even[1]
+    assert scores["recall_low"] < 0.2 < scores["recall_high"]
+    low, high = brands.rare_sum(pd.Series([8.0]), pd.Series([8.0, 4.0]))
+    assert scores["recall_low"] == pytest.approx(2 / (2 + high))
+    assert scores["recall_high"] == pytest.approx(2 / (2 + low))
 
 
 def test_generic_names_are_no_brand_and_say_why() -> None:

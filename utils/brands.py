@@ -19,6 +19,7 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy import stats
 
 from utils.communes import fold_name
 from utils.errors import LayoutError
@@ -38,7 +39,7 @@ __all__ = [
     "hide_small",
     "match_signs",
     "one_letter_apart",
-    "wilson",
+    "rare_sum",
 ]
 
 #: Classes of a shop, and how the book names them.
@@ -547,19 +548,20 @@ def _uncertain(table: NDArray[np.float64]) -> bool:
 
 # --------------------------------------------------------------------------- how good
 
-#: Strata of a control sample, in each activity: share drawn, and least number of signs.
-STRATA: Final[Mapping[str, tuple[float, int]]] = {
-    "annoncee": (1.0, 5),
-    "proche": (0.4, 2),
-    "autre": (0.04, 2),
-}
+#: Strata of the signs of an activity, from the likeliest chains to the least likely.
+STRATA: Final = ("annoncee", "proche", "autre")
 
 #: Shortest name of a brand that, met in a sign, makes it near a chain (letters).
 _NEAR: Final = 4
 
 
 def draw_signs(
-    classed: pd.DataFrame, brands: pd.DataFrame, *, seen: Iterable[str], seed: int
+    classed: pd.DataFrame,
+    brands: pd.DataFrame,
+    *,
+    seen: Iterable[str],
+    seed: int,
+    shares: Mapping[str, tuple[float, int]],
 ) -> pd.DataFrame:
     """Draw signs to label, at random in each activity, those that may be chains more often.
 
@@ -577,6 +579,8 @@ def draw_signs(
         Signs labelled before; a sign that is one of them, once folded, is not drawn.
     seed : int
         Seed of the draw.
+    shares : mapping
+        Stratum -> share drawn (0 to 1), and least number of signs.
 
     Returns
     -------
@@ -602,7 +606,7 @@ def draw_signs(
     signs["etablissements"] = np.where(signs["siren_size"] >= MANY, "5+", f"1-{MANY - 1}")
     drawn: list[pd.DataFrame] = []
     for (_, stratum), rows in signs.groupby(["naf", "strate"]):
-        share, least = STRATA[str(stratum)]
+        share, least = shares[str(stratum)]
         size = min(len(rows), max(least, round(share * len(rows))))
         part = rows.sample(size, random_state=np.random.default_rng(seed + len(drawn)))
         drawn.append(part.assign(poids=len(rows) / size))
@@ -619,64 +623,85 @@ def _holds(words: list[str], names: set[str]) -> bool:
     )
 
 
-def wilson(hits: float, trials: float, z: float = 1.96) -> tuple[float, float]:
-    """Confidence interval of a proportion at 95 % (Wilson, 1927), both bounds in [0, 1].
-
-    The numbers may be those of an effective sample (Kish, 1965), not whole.
-    """
-    if trials == 0:
-        return float("nan"), float("nan")
-    p = hits / trials
-    middle = (p + z**2 / (2 * trials)) / (1 + z**2 / trials)
-    half = z / (1 + z**2 / trials) * np.sqrt(p * (1 - p) / trials + z**2 / (4 * trials**2))
-    return max(0.0, float(middle - half)), min(1.0, float(middle + half))
-
-
 def detector_scores(labelled: pd.DataFrame, *, by: str) -> pd.DataFrame:
-    """Precision and recall of the detector, by group and over all.
+    """Precision and recall of the detector among shops that have a sign, by group and over all.
 
     Parameters
     ----------
     labelled : DataFrame
-        ``chain`` (bool, the truth), ``found`` (bool, the detector), the column ``by``, and
-        perhaps ``weight``, the signs that a line stands for (1 if absent).
+        A line a sign: ``chain`` (bool, the truth), ``found`` (bool, the detector), the column
+        ``by``, and perhaps ``shops``, the shops that have the sign, ``weight``, the signs that
+        the line stands for (1: none but itself), and ``doubtful`` (bool, no one can tell).
 
     Returns
     -------
     DataFrame
-        ``by``, ``signs``, ``chains``, ``found``, ``precision``, ``precision_low``,
-        ``precision_high``, ``recall``, ``recall_low``, ``recall_high`` (0 to 1); the last
-        line, ``ensemble``, is that of all signs. The counts are of labelled signs; the
-        proportions are weighted, their intervals those of Wilson on the effective sample
-        (Kish, 1965: the square of the sum of the weights over the sum of their squares).
+        ``by``; ``signs``, ``chains``, ``found`` and ``doubtful``, counts of lines, the last
+        apart from the others; ``precision``, ``recall`` (0 to 1), where a line weighs its shops
+        times its weight; ``recall_low``, ``recall_high``, the error of the draw at 95 %;
+        ``precision_worst``, ``recall_worst``, what they would be if the detector was wrong on
+        each doubtful sign. The last line, ``ensemble``, is that of all signs.
+
+    Notes
+    -----
+    All the signs announced are to be labelled, with a weight of 1: only the missed chains are
+    an estimate, a weighted sum of rare events, whose interval is that of Fay and Feuer (1997)
+    with the mean weights of Tiwari, Clegg and Zou (2006).
     """
-    if "weight" not in labelled:
-        labelled = labelled.assign(weight=1.0)
-    lines = []
-    for name, rows in [*labelled.groupby(by), ("ensemble", labelled)]:
-        precision = _weighted(rows["chain"], rows["weight"][rows["found"]])
-        recall = _weighted(rows["found"], rows["weight"][rows["chain"]])
-        lines.append(
-            {
-                by: name,
-                "signs": len(rows),
-                "chains": int(rows["chain"].sum()),
-                "found": int(rows["found"].sum()),
-                "precision": precision[0],
-                "precision_low": precision[1],
-                "precision_high": precision[2],
-                "recall": recall[0],
-                "recall_low": recall[1],
-                "recall_high": recall[2],
-            }
-        )
-    return pd.DataFrame(lines)
+    for column, default in {"shops": 1, "weight": 1.0, "doubtful": False}.items():
+        if column not in labelled:
+            labelled = labelled.assign(**{column: default})
+    lines = [{by: name, **_scores(rows)} for name, rows in labelled.groupby(by)]
+    return pd.DataFrame([*lines, {by: TOTAL, **_scores(labelled)}])
 
 
-def _weighted(told: pd.Series, weights: pd.Series) -> tuple[float, float, float]:
-    """Return the weighted share of the lines told, among those of some weights, and its bounds."""
-    if not len(weights):
-        return np.nan, np.nan, np.nan
-    share = float(np.average(told[weights.index], weights=weights))
-    effective = float(weights.sum() ** 2 / (weights**2).sum())
-    return share, *wilson(share * effective, effective)
+def _scores(rows: pd.DataFrame) -> dict[str, float]:
+    """Return the scores of the detector on some signs (:func:`detector_scores`)."""
+    stands = rows["weight"] * rows["shops"]
+    sure, drawn = ~rows["doubtful"], rows["weight"] > 1
+    missed = sure & rows["chain"] & ~rows["found"]
+    hits = stands[sure & rows["chain"] & rows["found"]].sum()
+    announced = stands[sure & rows["found"]].sum()
+    known = hits + stands[missed & ~drawn].sum()
+    low, high = rare_sum(stands[missed & drawn], stands[sure & drawn & ~rows["found"]])
+    unsure = stands[rows["doubtful"]].groupby(rows["found"]).sum()
+    return {
+        "signs": int(sure.sum()),
+        "chains": int((sure & rows["chain"]).sum()),
+        "found": int((sure & rows["found"]).sum()),
+        "doubtful": int(rows["doubtful"].sum()),
+        "precision": _ratio(hits, announced),
+        "precision_worst": _ratio(hits, announced + unsure.get(True, 0.0)),
+        "recall": _ratio(hits, known + stands[missed & drawn].sum()),
+        "recall_low": _ratio(hits, known + high),
+        "recall_high": _ratio(hits, known + low),
+        "recall_worst": _ratio(hits, hits + stands[missed].sum() + unsure.get(False, 0.0)),
+    }
+
+
+def _ratio(part: float, whole: float) -> float:
+    return part / whole if whole else np.nan
+
+
+def rare_sum(met: pd.Series, pool: pd.Series) -> tuple[float, float]:
+    """Bound at 95 % a weighted sum of rare events that a draw estimates.
+
+    Parameters
+    ----------
+    met : Series
+        Weights of the events met.
+    pool : Series
+        Weights of all the lines drawn, events or not; no draw, no error.
+
+    Returns
+    -------
+    tuple of float
+        Bounds: quantiles of gamma distributions (Fay and Feuer, 1997); one event more, of the
+        mean weight of the pool, gives the upper one (Tiwari, Clegg and Zou, 2006).
+    """
+    if pool.empty:
+        return float(met.sum()), float(met.sum())
+    total, square = met.sum(), (met**2).sum()
+    low = stats.gamma.ppf(0.025, total**2 / square, scale=square / total) if total else 0.0
+    total, square = total + pool.mean(), square + (pool**2).mean()
+    return float(low), float(stats.gamma.ppf(0.975, total**2 / square, scale=square / total))

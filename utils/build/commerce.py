@@ -137,17 +137,63 @@ def build_chaines_pvd(shop: Workshop) -> pd.DataFrame:
     return sums.reset_index().assign(towns=len(programme))
 
 
-def draw_control(shop: Workshop, *, seed: int) -> pd.DataFrame:
-    """Draw signs never labelled among the shops of the PVD (:func:`utils.brands.draw_signs`).
+#: Draws of the control: seed, then the share and least number of signs of each stratum.
+CONTROL_DRAWS: Final = (
+    (46128, {"annoncee": (1.0, 5), "proche": (0.4, 2), "autre": (0.04, 2)}),
+    (46129, {"annoncee": (1.0, 5), "proche": (1.0, 2), "autre": (0.3, 3)}),
+)
 
-    The names of persons are to be taken out by hand before the signs are kept.
+#: Stratum of the signs that were labelled before, but under another activity.
+ELSEWHERE: Final = "ailleurs"
+
+
+def draw_control(shop: Workshop) -> pd.DataFrame:
+    """Draw the control: signs of the PVD that no rule was tuned on, under their activity.
+
+    Each of :data:`CONTROL_DRAWS` takes signs that neither the tuning nor an earlier draw has
+    (:func:`utils.brands.draw_signs`); to them are added all the signs of the tuning that the
+    PVD have under an activity where they were not labelled (:data:`ELSEWHERE`).
+
+    Returns
+    -------
+    DataFrame
+        As :func:`utils.brands.draw_signs`; ``poids`` is that of all the draws together. The
+        names of persons are to be taken out by hand before the signs are kept.
     """
     programme = set(shop.read("pvd_communes")["code"]) & _covered_by_sirene(shop)
     classed = _classed(shop)
-    seen = pd.read_csv(SIGNS, dtype=str, keep_default_na=False)["enseigne"]
-    return brands.draw_signs(
-        classed[classed["code"].isin(programme)], tables.load_brands(), seen=seen, seed=seed
-    )
+    classed = classed[classed["code"].isin(programme)]
+    labelled = pd.read_csv(SIGNS, dtype=str, keep_default_na=False)
+    tuning = labelled[labelled["part"] == "reglage"]
+    draws: list[pd.DataFrame] = []
+    for seed, shares in CONTROL_DRAWS:
+        seen = pd.concat([tuning, *draws])["enseigne"]
+        drawn = brands.draw_signs(
+            classed, tables.load_brands(), seen=seen, seed=seed, shares=shares
+        )
+        draws.append(drawn)
+    cell = ["naf", "strate"]
+    total = draws[0].groupby(cell)["poids"].sum()  # the signs to draw from, all of them
+    both = pd.concat(draws)
+    sizes = both.groupby(cell).size()
+    both["poids"] = (total / sizes).loc[pd.MultiIndex.from_frame(both[cell])].to_numpy()
+    known = _known_elsewhere(classed, tuning).assign(strate=ELSEWHERE, poids=1.0)
+    return pd.concat([both, known]).sort_values(["naf", "enseigne"], ignore_index=True)
+
+
+def _known_elsewhere(classed: pd.DataFrame, tuning: pd.DataFrame) -> pd.DataFrame:
+    """Return the signs of the tuning met under an activity where they were not labelled."""
+    signs = classed.assign(enseigne=classed["sign"].fillna(classed["usual_name"]))
+    signs["folded"] = signs["enseigne"].map(brands.fold_sign)
+    folded = tuning["enseigne"].map(brands.fold_sign)
+    pairs = pd.MultiIndex.from_arrays([tuning["naf"], folded])
+    met = signs["folded"].isin(set(folded) - {""})
+    new = ~pd.MultiIndex.from_frame(signs[["naf", "folded"]]).isin(pairs)
+    signs = signs[met & new].sort_values(["naf", "folded", "enseigne"])
+    signs = signs.drop_duplicates(["naf", "folded"])
+    many = signs["siren_size"] >= brands.MANY
+    signs["etablissements"] = np.where(many, "5+", f"1-{brands.MANY - 1}")
+    return signs[["enseigne", "naf", "etablissements"]]
 
 
 #: Line of the detector for the enterprises of few shops, that only their sign tells.
@@ -158,9 +204,10 @@ def build_detecteur(shop: Workshop) -> pd.DataFrame:
     """Build how good the detector is on the signs labelled by hand, by part and family.
 
     The commune of a sign, whose name the detector leaves out, is that of the register: a PVD
-    where one has the sign. ``doubtful`` signs are counted apart. The part ``pvd`` is of all
-    the shops of the PVD that have a sign: those whose sign was labelled before the control
-    stand for themselves, the others by the weights of the control.
+    where one has the sign. The parts are ``reglage``, the signs that the rules were tuned on,
+    each counted once; ``controle``, where a line weighs the shops of the PVD that it stands for;
+    ``neuves``, the lines of the control whose sign was labelled under no activity; and ``pvd``,
+    tuning and control: all the shops of the PVD that have a sign.
     """
     labelled = pd.read_csv(SIGNS, dtype=str, keep_default_na=False)
     naf = tables.load_naf()
@@ -170,29 +217,29 @@ def build_detecteur(shop: Workshop) -> pd.DataFrame:
     found = brands.match_signs(labelled, tables.load_brands(), naf)
     labelled = labelled.assign(
         chain=labelled["chaine"] == "oui",
+        doubtful=labelled["chaine"] == "incertain",
         found=found.notna() | (labelled["etablissements"] == "5+"),
-        weight=pd.to_numeric(labelled["poids"]).fillna(1.0),
         shops=labelled["shops"].fillna(0).astype("int64"),
+        weight=pd.to_numeric(labelled["poids"]).fillna(1.0),
         famille=labelled["naf"].map(naf.set_index("naf")["famille"]),
     )
     again = labelled.assign(folded=labelled["sign"].map(brands.fold_sign))
     labelled["shops"] = labelled["shops"].mask(again.duplicated(["folded", "naf"]), 0)
-    whole = labelled[labelled["shops"] > 0].assign(part="pvd")
-    whole["weight"] *= whole["shops"]  # the shops of one sign are told together, right or wrong
-    labelled = pd.concat([labelled, whole], ignore_index=True)
-    doubtful = labelled["chaine"] == "incertain"
-    parts = []
-    for part, rows in labelled[~doubtful].groupby("part"):
+    whole = labelled[labelled["shops"] > 0]
+    control = whole[whole["strate"] != ""]
+    parts = {
+        "reglage": labelled[labelled["strate"] == ""].assign(shops=1),
+        "controle": control,
+        "neuves": control[control["strate"] != ELSEWHERE],
+        "pvd": whole,
+    }
+    scores = []
+    for part, rows in parts.items():
         few = rows[rows["etablissements"] != "5+"].assign(famille=FEW_SHOPS)
-        small = brands.detector_scores(few, by="famille")
-        scores = pd.concat([brands.detector_scores(rows, by="famille"), small.iloc[:1]])
-        own = labelled[doubtful & (labelled["part"] == part)]
-        apart = own["famille"].value_counts()
-        apart[brands.TOTAL] = len(own)
-        apart[FEW_SHOPS] = (own["etablissements"] != "5+").sum()
-        scores["doubtful"] = scores["famille"].map(apart).fillna(0).astype("int64")
-        parts.append(scores.assign(part=part))
-    return pd.concat(parts, ignore_index=True).round(4)
+        small = brands.detector_scores(few, by="famille").iloc[:1]
+        both = pd.concat([brands.detector_scores(rows, by="famille"), small])
+        scores.append(both.assign(part=part))
+    return pd.concat(scores, ignore_index=True).round(4)
 
 
 def _places(shop: Workshop) -> pd.DataFrame:

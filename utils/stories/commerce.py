@@ -467,39 +467,44 @@ def chain_sentence(town: pd.Series) -> str:
 
 
 def detector_table() -> pd.DataFrame:
-    """Precision and recall of the detector of chains on new signs, then in the PVD, by family.
+    """Precision and recall of the detector of chains on the control and in the PVD, by family.
 
     Returns
     -------
     DataFrame
-        ``Famille``, ``Enseignes``, ``Chaînes``, ``Annoncées``, ``Douteuses`` (left out of the
-        others), ``Précision``, ``Rappel`` with their 95 % intervals as text.
+        ``Famille``; of the control, ``Enseignes``, ``Chaînes``, ``Annoncées``, ``Douteuses``
+        (left out of the others), ``Précision``, ``Rappel`` with its 95 % interval as text; of
+        the shops of the PVD, ``Précision (PVD)``, ``Rappel (PVD)``.
     """
-    scores = tables.load_detector()
-    new = (scores["part"] == "controle") & (scores["famille"] == brands.TOTAL)
-    scores = pd.concat([scores[new].assign(famille="neuves"), scores[scores["part"] == "pvd"]])
+    scores = tables.load_detector().set_index("famille")
+    control, own = scores[scores["part"] == "controle"], scores[scores["part"] == "pvd"]
+    new = scores[scores["part"] == "neuves"].loc[[brands.TOTAL]].rename({brands.TOTAL: "neuves"})
+    control = pd.concat([control, new])
     names = {
         **commerce.FAMILIES,
         brands.TOTAL: "Ensemble",
-        "petites": "Entreprises de moins de cinq commerces",
-        "neuves": "Contrôle : enseignes jamais vues",
+        "petites": "dont entreprises de moins de cinq commerces",
+        "neuves": "dont enseignes jamais vues",
     }
 
-    def interval(row: pd.Series, what: str) -> str:
-        if pd.isna(row[what]):
-            return "n. d."
-        low, high = 100 * row[f"{what}_low"], 100 * row[f"{what}_high"]
-        return typographic(f"{percent(100 * row[what])} ({number(low)} à {number(high)})")
+    def precision(row: pd.Series) -> str:
+        return typographic(percent(100 * row["precision"])) if row["found"] else "n. d."
+
+    def recall(row: pd.Series) -> str:
+        low, high = number(100 * row["recall_low"]), number(100 * row["recall_high"])
+        return typographic(f"{percent(100 * row['recall'])} ({low} à {high})")
 
     return pd.DataFrame(
         {
-            "Famille": scores["famille"].map(names),
-            "Enseignes": scores["signs"],
-            "Chaînes": scores["chains"],
-            "Annoncées": scores["found"],
-            "Douteuses": scores["doubtful"],
-            "Précision": [interval(row, "precision") for _, row in scores.iterrows()],
-            "Rappel": [interval(row, "recall") for _, row in scores.iterrows()],
+            "Famille": [names[family] for family in control.index],
+            "Enseignes": control["signs"],
+            "Chaînes": control["chains"],
+            "Annoncées": control["found"],
+            "Douteuses": control["doubtful"],
+            "Précision": control.apply(precision, axis=1),
+            "Rappel": control.apply(recall, axis=1),
+            "Précision (PVD)": own.apply(precision, axis=1).reindex(control.index, fill_value="–"),
+            "Rappel (PVD)": own.apply(recall, axis=1).reindex(control.index, fill_value="–"),
         }
     ).reset_index(drop=True)
 
@@ -515,48 +520,51 @@ def labelling_sentence() -> str:
         f" {number(signs['reglage'])} ont servi à régler les règles, dont deux premiers contrôles,"
         " qui n’en étaient plus une fois regardés. Le contrôle d’aujourd’hui,"
         f" {number(signs['controle'])} enseignes ({percent(100 * signs['controle'] / total)} du"
-        " total), a été tiré parmi celles des PVD jamais étiquetées, au hasard dans chaque"
-        " activité, étiqueté, puis confronté une seule fois aux règles arrêtées."
+        " total), vient des PVD : toutes celles que les règles annoncent, et d’autres tirées au"
+        " hasard dans chaque activité. Aucune n’avait été étiquetée sous son activité, et chacune"
+        " n’a été confrontée qu’une fois aux règles, arrêtées avant."
     )
 
 
 def detector_sentence() -> str:
-    """Say how good the detector is on new signs and in the PVD, and whether it meets the aim."""
+    """Say how good the detector is on the control and in the PVD, and whether it meets the aim."""
     scores = tables.load_detector()
     whole = scores[scores["famille"] == brands.TOTAL]
-    own = whole[whole["part"] == "pvd"].iloc[0]
-    new = whole[whole["part"] == "controle"].iloc[0]
-    parts = []
-    for what, (label, unit) in {
-        "precision": ("précision", "des chaînes annoncées en sont"),
-        "recall": ("rappel", "des chaînes sont reconnues"),
-    }.items():
-        side = "atteint" if new[what] >= TARGETS[what] else "n’atteint pas"
-        parts.append(
-            f"{_with_interval(new, what)} {unit} ({label}), ce qui {side} l’objectif de"
-            f" {percent(100 * TARGETS[what])}"
-        )
-    unsure = [what for what in TARGETS if own[f"{what}_low"] < TARGETS[what] <= own[what]]
+    control, new, own = (
+        whole[whole["part"] == part].iloc[0] for part in ("controle", "neuves", "pvd")
+    )
+    missed = (
+        ""
+        if control["recall_low"] >= TARGETS["recall"] or control["recall"] < TARGETS["recall"]
+        else ", sans que l’intervalle exclue qu’il soit manqué"
+    )
     return typographic(
-        f"Sur les {number(new['signs'])} enseignes du contrôle, jamais vues, {' ; '.join(parts)}."
-        " Il n’y reste que des réseaux rares, les plus grands ayant déjà été étiquetés. Estimés sur"
-        " tous les commerces à enseigne des PVD, mais en bonne part sur les enseignes du réglage,"
-        " ce qui les flatte, la précision est de"
-        f" {_with_interval(own, 'precision')} et le rappel de {_with_interval(own, 'recall')}"
-        + (
-            " : plus que l’objectif, sans que l’intervalle exclue qu’il soit manqué."
-            if unsure
-            else "."
-        )
-        + f" {_missed_sentence(own)} Une famille prise seule a peu de chaînes : lisez les"
+        f"Sur le contrôle, {percent(100 * control['precision'])} des commerces annoncés comme ceux"
+        f" d’une chaîne en sont (précision), ce qui {_reach(control, 'precision')} ; toutes les"
+        " enseignes annoncées y sont étiquetées, c’est un compte, non une estimation."
+        f" {_recall_with_interval(control)} des commerces de chaîne sont reconnus (rappel), ce qui"
+        f" {_reach(control, 'recall')}{missed}. Les enseignes jamais vues sous aucune activité, où"
+        " il n’y a plus que des réseaux rares, sont plus sévères :"
+        f" {percent(100 * new['precision'])} et {_recall_with_interval(new)}. Sur tous les"
+        " commerces à enseigne des PVD, réglage compris, la précision est de"
+        f" {percent(100 * own['precision'])} et le rappel de {_recall_with_interval(own)} ; si le"
+        " repérage se trompait sur chacune des enseignes douteuses, de"
+        f" {percent(100 * own['precision_worst'])} et {percent(100 * own['recall_worst'])}."
+        f" {_missed_sentence(own)} Une famille prise seule a peu de chaînes : lisez les"
         " intervalles."
     )
 
 
-def _with_interval(row: pd.Series, what: str) -> str:
-    """Return a score of the detector with its interval, in percent."""
-    low, high = percent(100 * row[f"{what}_low"]), percent(100 * row[f"{what}_high"])
-    return f"{percent(100 * row[what])} (de {low} à {high} à 95 % de confiance)"
+def _reach(row: pd.Series, what: str) -> str:
+    """Say whether a score of the detector meets the aim."""
+    side = "atteint" if row[what] >= TARGETS[what] else "n’atteint pas"
+    return f"{side} l’objectif de {percent(100 * TARGETS[what])}"
+
+
+def _recall_with_interval(row: pd.Series) -> str:
+    """Return the recall of the detector with the error of the draw, in percent."""
+    low, high = percent(100 * row["recall_low"]), percent(100 * row["recall_high"])
+    return f"{percent(100 * row['recall'])} (de {low} à {high} à 95 % de confiance)"
 
 
 def _missed_sentence(own: pd.Series) -> str:
