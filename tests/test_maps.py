@@ -13,6 +13,7 @@ import pytest
 import requests
 from hypothesis import given
 from hypothesis import strategies as st
+from matplotlib.colors import to_rgb
 from shapely.geometry import box
 from test_style import legible, texts_of
 
@@ -306,6 +307,33 @@ def test_stocks_around_a_town_are_circles_of_proportional_area(town):
     assert sizes[2] / sizes[1] == pytest.approx(2)  # 100 and 25
     assert sizes[2] == pytest.approx(maps.CIRCLE_PT[0] / 2)  # a quarter of the area of 400
     assert "200\u00a0MW" in seen(figure)
+
+
+def luminance(color):
+    """Relative luminance of WCAG 2.1."""
+    parts = [c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(color)]
+    return float(np.dot(parts, [0.2126, 0.7152, 0.0722]))
+
+
+def test_squares_are_to_scale_and_their_numbers_can_be_read(town):
+    points = pd.DataFrame({
+        "lon": [1.351, 1.3535, 1.356], "lat": [44.74, 44.74, 44.74],
+        "category": ["15 et plus", "6 à 14", "3 à 5"], "label": ["31", "7", "3"],
+    })  # fmt: skip
+    figure, drawn = maps.town_map(town, points, basemap=False, focus=True, side_m=200)
+    axes = figure.axes[0]
+    fills = {patch.get_xy(): patch.get_facecolor()[:3] for patch in axes.patches[:3]}
+    assert {(p.get_width(), p.get_height()) for p in axes.patches[:3]} == {(200, 200)}
+    by_darkness = sorted(fills.values(), key=luminance)
+    assert list(fills.values()) == by_darkness  # the fullest first
+    numbers = [text for text in axes.texts if text.get_text() in set(points["label"])]
+    assert len(numbers) == 3
+    for text, fill in zip(numbers, fills.values(), strict=True):
+        low, high = sorted([luminance(text.get_color()), luminance(fill)])
+        assert (high + 0.05) / (low + 0.05) >= 4.5
+    assert "limite communale" not in seen(figure)  # it is out of the focused map
+    assert any("centrée" in note for note in drawn.attrs["notes"])
+    legible(figure)
 
 
 def test_names_of_points_cover_neither_each_other_nor_the_points(town):

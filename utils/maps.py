@@ -728,6 +728,35 @@ def _town_points(axes: Axes, points: pd.DataFrame, places: gpd.GeoSeries) -> lis
     return handles
 
 
+#: Width of a square from which its number may be written in it, points.
+SQUARE_PT = 14.0
+
+
+def _town_squares(
+    axes: Axes, points: pd.DataFrame, places: gpd.GeoSeries, side_m: float, *, alpha: float
+) -> list[Artist]:
+    """Draw squares to scale, the first category the darkest, a label inside; the legend."""
+    low, high = axes.get_xlim()
+    roomy = 72 * WIDTH_IN * side_m / (high - low) >= SQUARE_PT
+    categories = list(dict.fromkeys(points["category"]))
+    shades = sequential(len(categories) + 1)
+    del shades[-2]  # on which no ink has a contrast of 4.5 to 1
+    fills = dict(zip(categories, reversed(shades), strict=True))
+    for at, category, label in zip(places, points["category"], points["label"], strict=True):
+        fill = fills[category]
+        corner = (at.x - side_m / 2, at.y - side_m / 2)
+        axes.add_patch(
+            Rectangle(corner, side_m, side_m, fc=fill, ec="white", lw=0.6, alpha=alpha, zorder=6)
+        )
+        if roomy:
+            ink = INK if fill != shades[-1] else "white"
+            axes.text(at.x, at.y, label, ha="center", va="center", zorder=7, color=ink)
+    return [
+        Patch(fc=fills[name], label=f"{name} ({number((points['category'] == name).sum())})")
+        for name in categories
+    ]
+
+
 #: Places nearer than this share of the width of a map are labelled together.
 TOGETHER = 0.06
 #: Labels written at one place; the others are an ellipsis.
@@ -760,6 +789,7 @@ def town_map(
     focus: bool = False,
     neighbours_name: str = "autre Petite ville de demain",
     ring_m: float = 0.0,
+    side_m: float = 0.0,
     top: float | None = None,
     unit: str = "",
     title: str = "",
@@ -790,6 +820,9 @@ def town_map(
     ring_m : float
         Draw a circle of that radius around the middle of the commune, and show it whole, with
         all the points, rather than the commune alone.
+    side_m : float
+        The points are the middles of squares of that side in the local CRS, drawn to scale, the
+        first ``category`` the darkest; their ``label`` is written inside where there is room.
     top : float, optional
         Value whose circle has the largest diameter (:data:`CIRCLE_PT`; a larger value a larger
         one): the same from one town to the next. By default, the largest value.
@@ -829,7 +862,9 @@ def town_map(
     note = _basemap(axes, epsg) if basemap else ""
     tiled = note.endswith(f"{IGN_CREDIT}.")
     labelled = points is not None and "label" in points.columns and len(points) > 1
-    if not (tiled or labelled):  # bare points on an empty ground say nothing, the outline does
+    if not (
+        tiled or labelled or side_m
+    ):  # bare points on an empty ground say nothing, the outline does
         extent, focused = whole, None
     context: list[Artist] = []
     edges = [land.geometry]
@@ -853,7 +888,9 @@ def town_map(
         land.plot(ax=axes, color=LAND, aspect=None, zorder=2)
     land.boundary.plot(ax=axes, color="white", lw=3.5, aspect=None, zorder=4)
     land.boundary.plot(ax=axes, color=TOWN, lw=1.8, aspect=None, zorder=5)
-    handles: list[Artist] = [Line2D([], [], color=TOWN, lw=1.8, label="limite communale")]
+    handles: list[Artist] = []
+    if land.boundary.intersects(box(*extent)).any():
+        handles.append(Line2D([], [], color=TOWN, lw=1.8, label="limite communale"))
     places = gpd.GeoSeries([], crs=epsg)
     radii: list[float] = []
     drawn = pd.DataFrame({"code": [code]})
@@ -867,7 +904,9 @@ def town_map(
             lost = len(drawn) - len(known)
             notes.append(f"{counted(lost, 'lieu', 'lieux')} sans coordonnées.")
         places = _placed(known, epsg)
-        if "value" in known.columns:
+        if side_m:
+            handles += _town_squares(axes, known, places, side_m, alpha=0.7 if tiled else 1)
+        elif "value" in known.columns:
             known = known.sort_values("value", ascending=False, kind="stable")
             places = places.loc[known.index]
             largest = float(known["value"].max()) if top is None else top

@@ -639,9 +639,17 @@ def squares_map(town: pd.Series) -> Story | None:
     )
     bounds = list(SQUARE_CLASSES)
     category = [next(SQUARE_CLASSES[low] for low in bounds if n >= low) for n in squares["value"]]
-    points = squares[["lon", "lat"]].assign(commerces=squares["value"], category=category)
+    labels = [number(count) for count in squares["value"]]
+    points = squares[["lon", "lat"]].assign(
+        commerces=squares["value"], category=category, label=labels
+    )
     figure, drawn = maps.town_map(
-        outline, points, tables.load_contours(), focus=True, title=typographic(title)
+        outline,
+        points,
+        tables.load_contours(),
+        focus=True,
+        side_m=commerce.SQUARE_M,
+        title=typographic(title),
     )
     return Story(
         figure,
@@ -659,7 +667,7 @@ def squares_map(town: pd.Series) -> Story | None:
         ),
         sources=("sirene_etablissements", "contours_communes"),
         note=typographic(
-            f"Un point est le milieu d’un carré. {number(shown)} commerces sur {number(located)}"
+            f"Les carrés sont à l’échelle. {number(shown)} commerces sur {number(located)}"
             " sont dans ces carrés ; les autres ne sont pas dessinés."
         ),
     )
