@@ -77,6 +77,7 @@ def test_a_sound_site_has_no_fault(make: Make) -> None:
         ("<p>::: {#fig-x}</p>", "n’est pas résolu"),
         ('<div class="cell-output cell-output-stderr">attention</div>', "avertissement"),
         ('<p id="fig-x"></p><p id="fig-x"></p>', "« fig-x » est porté deux fois"),
+        ('<a href="#haut">x</a><main id="m"></main>', "ne mène pas au contenu"),
         ('<p id="sec-deux"></p>', "« sec-deux » est porté deux fois"),
     ],
 )

@@ -43,6 +43,7 @@ MAX_TOLD: Final = 20
 _NOT_COPIED: Final = ("_book", "artefacts", "build", "figures", "tests", "utils", "*.egg-info")
 #: The chapter whose data and scripts are written beside the pages.
 _DASHBOARD: Final = Path("chapters") / "tableau_de_bord.qmd"
+_BODY: Final = re.compile("<body[^>]*>")
 _COLOURS: Final = re.compile(r"\x1b\[[0-9;]*m")
 #: Lines by which Quarto, its filters or pandoc tell of a fault; it may still exit with 0.
 _FAULT: Final = re.compile(r"^(?:WARN|ERROR|\[WARNING\])|Unable to resolve")
@@ -278,6 +279,15 @@ def _left_out(folder: str, names: list[str]) -> set[str]:
     return left | ({"raw", "cache", "tables"} if Path(folder).name == "data" else set())
 
 
+def _let_skip_menus(site: Path) -> None:
+    """Put first in each page a link to its content: Quarto has no place before its menus."""
+    link = f'<a class="passer" href="#{preview.SKIP_TARGET}">Aller au contenu</a>'
+    for page in sorted(site.rglob("*.html")):
+        text = page.read_text(encoding="utf-8")
+        if f'id="{preview.SKIP_TARGET}"' in text:
+            page.write_text(_BODY.sub(rf"\g<0>{link}", text, count=1), encoding="utf-8")
+
+
 def _config(root: Path) -> dict[str, Any]:
     config: dict[str, Any] = yaml.safe_load((root / "_quarto.yml").read_text("utf-8"))
     return config
@@ -334,6 +344,7 @@ def build_book(root: Path, *, output: Path, progress: Progress | None = None) ->
             dashboard.write_dashboard(site / "tableau")
         if quarto:
             lighten(site)
+            _let_skip_menus(site)
         if address := _config(copy)["book"].get("site-url"):
             describe_pages(site, str(address).rstrip("/"))
         write_site_report(site, root)

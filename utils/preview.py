@@ -32,7 +32,7 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 from utils.errors import BookError
 from utils.formats import NBSP, typographic
 
-__all__ = ["BANNER", "build_preview", "execute_chapters"]
+__all__ = ["BANNER", "SKIP_TARGET", "build_preview", "execute_chapters"]
 
 BANNER: Final = typographic(
     "Aperçu : ce n’est pas le vrai livre. Quarto manque sur la machine qui l’a construit ; les"
@@ -586,6 +586,9 @@ def _copied(root: Path, site: Path, page: _Page, source: PurePosixPath, href: st
 
 # -- pages -----------------------------------------------------------------------------
 
+#: Where the link that jumps over the menus leads, as in Quarto's pages.
+SKIP_TARGET: Final = "quarto-document-content"
+
 _STYLE: Final = """
 :root { color-scheme: light dark; --fond: #fff; --texte: #1f2328; --lien: #0b5a8e;
   --trait: #d5dade; --code: #f6f8f9; --note: #fff3cd; --encre: #4d3b00; }
@@ -595,6 +598,8 @@ _STYLE: Final = """
 body { margin: 0; font: 1rem/1.6 system-ui, "Segoe UI", Roboto, "Noto Sans", "Liberation Sans",
   sans-serif; color: var(--texte); background: var(--fond); }
 a { color: var(--lien); }
+.passer { position: absolute; padding: .5rem 1rem; color: var(--texte); background: var(--fond); }
+.passer:not(:focus) { clip-path: inset(50%); }
 .apercu { margin: 0; padding: .6rem 1rem; background: var(--note); color: var(--encre); }
 .cadre { display: flex; flex-wrap: wrap; gap: 0 2.5rem; max-width: 72rem; margin: 0 auto;
   padding: 1rem; }
@@ -647,9 +652,11 @@ def _document(page: _Page, pages: Sequence[_Page], config: Mapping[str, Any], fo
         '<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{name}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n"
+        f'<a class="passer" href="#{SKIP_TARGET}">Aller au contenu</a>\n'
         f'<p class="apercu" role="note">{BANNER}</p>\n<div class="cadre">\n'
         f'<nav class="sommaire" aria-label="Sommaire">{_menu(page, pages)}</nav>\n'
-        f"<main>\n<h1>{heading}</h1>\n{f'<p>{subtitle}</p>' if subtitle else ''}\n{body}"
+        f'<main id="{SKIP_TARGET}">\n'
+        f"<h1>{heading}</h1>\n{f'<p>{subtitle}</p>' if subtitle else ''}\n{body}"
         f"{_around(page, pages)}</main>\n</div>\n<footer>{footer}</footer>\n</body>\n</html>\n"
     )
 

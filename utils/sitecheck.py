@@ -171,6 +171,9 @@ def _page_faults(soup: BeautifulSoup) -> Iterator[str]:
         address = str(tag.get(attribute) or "")
         if _ELSEWHERE.match(address):
             yield f"{tag.name} chargé d’un autre site : {_short(address)}."
+    main, first = soup.find("main", id=True), soup.find("a", href=True)
+    if main is not None and first is not None and first["href"] != f"#{main['id']}":
+        yield "le premier lien de la page ne mène pas au contenu, par-dessus les menus."
     styles = [tag.get_text() for tag in soup.find_all("style")]
     styles += [str(tag["style"]) for tag in soup.find_all(style=True)]
     yield from _style_faults("\n".join(styles))
