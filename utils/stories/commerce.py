@@ -12,6 +12,7 @@ import pandas as pd
 
 from utils import brands, charts, commerce, maps, tables
 from utils.formats import (
+    NBSP,
     counted,
     in_town,
     join_words,
@@ -472,9 +473,9 @@ def detector_table() -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        ``Famille``; of the control, ``Enseignes``, ``Chaînes``, ``Annoncées``, ``Douteuses``
-        (left out of the others), ``Précision``, ``Rappel`` with its 95 % interval as text; of
-        the shops of the PVD, ``Précision (PVD)``, ``Rappel (PVD)``.
+        ``Famille``; of the control, ``Enseignes`` and ``Chaînes``, the doubtful left out,
+        ``Précision``, ``Rappel`` with its 95 % interval as text; of the shops of the PVD,
+        ``Précision (PVD)``, ``Rappel (PVD)``.
     """
     scores = tables.load_detector().set_index("famille")
     control, own = scores[scores["part"] == "controle"], scores[scores["part"] == "pvd"]
@@ -492,15 +493,13 @@ def detector_table() -> pd.DataFrame:
 
     def recall(row: pd.Series) -> str:
         low, high = number(100 * row["recall_low"]), number(100 * row["recall_high"])
-        return typographic(f"{percent(100 * row['recall'])} ({low} à {high})")
+        return typographic(f"{percent(100 * row['recall'])} ({low}{NBSP}à{NBSP}{high})")
 
     return pd.DataFrame(
         {
             "Famille": [names[family] for family in control.index],
             "Enseignes": control["signs"],
             "Chaînes": control["chains"],
-            "Annoncées": control["found"],
-            "Douteuses": control["doubtful"],
             "Précision": control.apply(precision, axis=1),
             "Rappel": control.apply(recall, axis=1),
             "Précision (PVD)": own.apply(precision, axis=1).reindex(control.index, fill_value="–"),
