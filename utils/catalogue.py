@@ -17,6 +17,11 @@ import yaml
 
 from utils.errors import CatalogueError
 
+try:
+    from yaml import CSafeLoader as _SafeLoader
+except ImportError:  # PyYAML without libyaml: the same, ten times slower
+    from yaml import SafeLoader as _SafeLoader  # type: ignore[assignment]
+
 __all__ = [
     "DATA",
     "DIRECTIONS",
@@ -151,7 +156,7 @@ class Indicator:
 _Entry = TypeVar("_Entry", Source, Indicator)
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(_SafeLoader):
     """YAML in which a name given twice is an error, not the last of the two."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:

@@ -252,13 +252,14 @@ def _transformed(column: pd.Series, transform: str) -> pd.Series:
     return values
 
 
-def _standardised(values: pd.Series, sample: NDArray[np.bool_]) -> pd.Series:
+def _standardised(values: Floats, sample: NDArray[np.bool_]) -> Floats:
     """Scale by the median and interquartile range of the sampled towns."""
-    low, middle, high = values[sample].quantile([0.25, 0.5, 0.75])
+    seen = values[sample & np.isfinite(values)]
+    low, middle, high = np.quantile(seen, [0.25, 0.5, 0.75]) if seen.size else (0.0, 0.0, 0.0)
     spread = (high - low) / _IQR_TO_SD
     if not spread > 0:  # a constant, or nothing known: it says nothing of anyone
-        return values.where(values.isna(), 0.0)
-    return ((values - middle) / spread).clip(-CLIP, CLIP)
+        return np.where(np.isfinite(values), np.float64(0), values)
+    return np.clip((values - middle) / spread, -CLIP, CLIP)
 
 
 def build_space(structure: pd.DataFrame, *, sample: NDArray[np.bool_] | None = None) -> Space:
@@ -278,7 +279,7 @@ def build_space(structure: pd.DataFrame, *, sample: NDArray[np.bool_] | None = N
     """
     overseas = structure.index.str.startswith("97").astype(bool)
     sample = np.ones(len(structure), dtype=bool) if sample is None else sample
-    columns: dict[tuple[str, str], pd.Series] = {}
+    columns: dict[tuple[str, str], Floats] = {}
     weights: list[float] = []
     for variable in VARIABLES:
         if variable.transform == "role":
@@ -286,18 +287,15 @@ def build_space(structure: pd.DataFrame, *, sample: NDArray[np.bool_] | None = N
             for role in dict.fromkeys(_ROLES.values()):
                 # Two columns of four move when the role differs, by the root of two: one in all.
                 is_role = (roles == role).astype("float64") * math.sqrt(2)
-                columns[variable.id, role] = is_role.where(roles.notna())
+                columns[variable.id, role] = np.where(roles.notna(), is_role, np.nan)
                 weights.append(variable.weight / len(set(_ROLES.values())))
             continue
-        values = _transformed(structure[variable.id], variable.transform)
-        parts = [
-            _standardised(values[here], sample[here])
-            for here in (overseas, ~overseas)
-            if here.any()
-        ]
-        columns[variable.id, ""] = pd.concat(parts).reindex(structure.index)
+        values = _transformed(structure[variable.id], variable.transform).to_numpy(copy=True)
+        for here in (overseas, ~overseas):
+            values[here] = _standardised(values[here], sample[here])
+        columns[variable.id, ""] = values
         weights.append(variable.weight)
-    table = np.column_stack([column.to_numpy() for column in columns.values()])
+    table = np.column_stack(list(columns.values()))
     known = np.isfinite(table)
     return Space(
         codes=structure.index,

@@ -634,8 +634,8 @@ def by_chance(gaps: Sequence[Gap], catalogue: Mapping[str, Indicator]) -> float:
             continue
         mean = gap.total * gap.share / (1 - gap.share)
         spread = max(gap.dispersion - 1, _POISSON)
-        law = stats.nbinom(mean / spread, 1 / (1 + spread))
-        lowest, highest = law.ppf([_NEGLIGIBLE, 1 - _NEGLIGIBLE])
+        law = mean / spread, 1 / (1 + spread)
+        lowest, highest = stats.nbinom.ppf([_NEGLIGIBLE, 1 - _NEGLIGIBLE], *law)
         counts = np.arange(lowest, highest + 1)
         same = np.ones_like(counts)
         scale = catalogue[gap.indicator].scale or 1
@@ -656,7 +656,7 @@ def by_chance(gaps: Sequence[Gap], catalogue: Mapping[str, Indicator]) -> float:
             least=0 * same,
             scale=same * scale,
         )
-        told += float(law.pmf(counts) @ (found.kind != ""))
+        told += float(stats.nbinom.pmf(counts, *law) @ (found.kind != ""))
     return told
 
 

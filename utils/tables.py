@@ -304,9 +304,8 @@ def load_indicators(
             mask &= _is_in(table, column, values)
         if years is not None:
             mask &= np.isin(table["year"].to_numpy(), [int(year) for year in years])
-        parts.append(table.filter(mask).to_pandas(ignore_metadata=True))
-    frame = pd.concat(parts, ignore_index=True)
-    frame = frame.astype({"code": "str", "indicator": "str", "status": "str"})
+        parts.append(_spelled(table.filter(mask)))
+    frame = pa.concat_tables(parts).to_pandas(ignore_metadata=True)
     frame = frame.sort_values(["indicator", "year", "code"], ignore_index=True)
     return _with_rates(frame) if rates else frame
 
@@ -316,6 +315,14 @@ def _indicator_group(group: str) -> pa.Table:
     """Return a file of indicators, its texts kept as numbers of a dictionary."""
     words = ["code", "indicator", "status"]
     return pq.read_table(_path(f"indicators_{group}"), read_dictionary=words).combine_chunks()
+
+
+def _spelled(table: pa.Table) -> pa.Table:
+    """Return a table of indicators, its texts written in full."""
+    for place, field in enumerate(table.schema):
+        if pa.types.is_dictionary(field.type):
+            table = table.set_column(place, field.name, table[place].cast(pa.large_string()))
+    return table
 
 
 def _is_in(table: pa.Table, column: str, values: Sequence[str]) -> NDArray[np.bool_]:

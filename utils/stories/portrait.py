@@ -5,7 +5,7 @@ Assembles what :mod:`utils.portrait` judges and says; nothing here is a score.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
@@ -198,8 +198,15 @@ def _facts(town: pd.Series) -> tuple[tuple[str, str], ...]:
     return tuple((label, typographic(text)) for label, text in pairs)
 
 
-def lines_of(town: pd.Series) -> pd.DataFrame:
+def lines_of(town: pd.Series, among: pd.DataFrame | None = None) -> pd.DataFrame:
     """Load the latest year of every indicator spoken of, for a town and its comparables.
+
+    Parameters
+    ----------
+    town : Series
+        A line of :func:`tables.load_towns`.
+    among : DataFrame, optional
+        :func:`_latest` of these towns and others: what is already read is not read again.
 
     Returns
     -------
@@ -208,13 +215,18 @@ def lines_of(town: pd.Series) -> pd.DataFrame:
         ``is_town``, in the order of the catalogue: what :func:`portrait.judge` wants.
     """
     codes = [str(town["code"]), *comparison.comparables(town)]
+    lines = _latest(codes) if among is None else among[among["code"].isin(codes)]
+    lines = lines.assign(is_town=lines["code"] == town["code"])
+    return lines.reset_index(drop=True)
+
+
+def _latest(codes: Iterable[str]) -> pd.DataFrame:
+    """Load the latest year of every indicator spoken of, in the order of the catalogue."""
     years = newest()
     lines = tables.load_indicators(list(years), codes=codes, years=set(years.values()), rates=True)
     lines = lines[lines["year"] == lines["indicator"].map(years)]
     order = lines["indicator"].map({name: rank for rank, name in enumerate(years)})
-    lines = lines.assign(order=order).sort_values(["order", "code"])
-    lines["is_town"] = lines["code"] == town["code"]
-    return lines.drop(columns="order").reset_index(drop=True)
+    return lines.assign(order=order).sort_values(["order", "code"]).drop(columns="order")
 
 
 @lru_cache(maxsize=1)
@@ -394,13 +406,12 @@ class Luck:
 @lru_cache(maxsize=1)
 def luck() -> Luck:
     """Measure, over :data:`SAMPLE` PVD drawn at random, what is told and what chance makes."""
-    towns = tables.load_towns(pvd=True)["code"].sample(SAMPLE, random_state=SEED)
+    codes = tables.load_towns(pvd=True)["code"].sample(SAMPLE, random_state=SEED)
+    towns = [tables.load_town(code) for code in codes]
     catalogue = load_indicators_catalogue()
-    lines = []
-    for code in towns:
-        gaps = portrait.judge(lines_of(tables.load_town(code)), catalogue)
-        lines.append(_luck(gaps)[:2])
-    told, expected = np.mean(lines, axis=0)
+    read = _latest({*codes, *(code for town in towns for code in comparison.comparables(town))})
+    found = [_luck(portrait.judge(lines_of(town, read), catalogue))[:2] for town in towns]
+    told, expected = np.mean(found, axis=0)
     return Luck(len(towns), float(told), float(expected))
 
 
