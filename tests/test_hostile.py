@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 import pypandoc
 import pytest
 from bs4 import BeautifulSoup
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from openpyxl import Workbook
 
@@ -256,6 +256,7 @@ def test_any_header_is_read_or_refused_by_a_sentence(content: bytes) -> None:
         read_csv(content, {"introuvable": ["une colonne que personne n’a"]}, name="essai")
 
 
+@example("\ud800")
 @given(st.one_of(_hostile_text, st.from_regex(r"[-+0-9eE.,s \u202f]{1,400}", fullmatch=True)))
 def test_any_text_is_a_finite_number_a_blank_or_a_sentence(text: str) -> None:
     try:
@@ -272,6 +273,7 @@ def test_a_number_too_large_is_refused(text: str) -> None:
 
 
 @given(_hostile_text)
+@example("\ud800")
 def test_any_text_is_a_date_a_blank_or_a_sentence(text: str) -> None:
     try:
         (date,) = to_dates(pd.Series([text], dtype=object), label="essai")

@@ -371,6 +371,17 @@ def _match(
     return chosen
 
 
+def _as_text(column: pd.Series, *, label: str) -> pd.Series:
+    """Return a column as text; a half character (lone surrogate), that no file holds, is refused."""
+    try:
+        return column.astype("str")
+    except UnicodeEncodeError as error:
+        raise LayoutError(
+            f"Dans {label}, une valeur contient un demi-caractère (surrogat isolé).",
+            hint="Vérifiez le fichier du producteur.",
+        ) from error
+
+
 def to_numbers(column: pd.Series, *, label: str) -> pd.Series:
     """Turn text into floats: decimal comma or point, any thousands space; blank is ``NaN``.
 
@@ -380,7 +391,7 @@ def to_numbers(column: pd.Series, *, label: str) -> pd.Series:
         A value is neither a number (infinite ones are not) nor blank (statistical secrecy
         ``s`` counts as blank).
     """
-    text = column.astype("str").str.replace(r"[\s\u00a0\u202f]", "", regex=True)
+    text = _as_text(column, label=label).str.replace(r"[\s\u00a0\u202f]", "", regex=True)
     text = text.str.replace(",", ".", regex=False)
     blank = text.isna() | text.isin(["", "s", "nd", "ns", "NA", "nan", "None"])
     blank |= text.str.startswith("N/A").fillna(False).astype(bool)
@@ -406,7 +417,7 @@ def to_dates(column: pd.Series, *, label: str) -> pd.Series:
     LayoutError
         A value is neither a date nor blank.
     """
-    text = column.astype("str").str.strip().str.replace(r"[T ].*$", "", regex=True)
+    text = _as_text(column, label=label).str.strip().str.replace(r"[T ].*$", "", regex=True)
     blank = text.isna() | text.isin(["", "nan", "None"])
     text = text.mask(blank).str.replace("/", "-")
     french = pd.to_datetime(text, format="%d-%m-%Y", errors="coerce")
