@@ -82,9 +82,14 @@ def _covered_by_sirene(shop: Workshop) -> set[str]:
 
 def build_enseignes(shop: Workshop) -> pd.DataFrame:
     """Build the shops by family and class of sign, secrecy applied, never a name."""
-    frame = brands.hide_small(brands.count_classes(_classed(shop)))
-    frame = frame[frame["code"].isin(_covered_by_sirene(shop))]
-    return frame.sort_values(["code", "famille", "classe"], ignore_index=True)
+    classed, covered = _classed(shop), _covered_by_sirene(shop)
+
+    def compute() -> pd.DataFrame:
+        frame = brands.hide_small(brands.count_classes(classed))
+        frame = frame[frame["code"].isin(covered)]
+        return frame.sort_values(["code", "famille", "classe"], ignore_index=True)
+
+    return shop.once("enseignes publiées", compute)
 
 
 def refresh_brands(

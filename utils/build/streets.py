@@ -183,7 +183,9 @@ def build_drawings(shop: Workshop) -> gpd.GeoDataFrame:
 def _drawing(town: _Town) -> pd.DataFrame:
     frame = town.outline.buffer(_AROUND_M).envelope.intersection(town.result.window)
     roads = _street_lines(town.streets, frame)
-    beside = shapely.intersection(shapely.buffer(roads, _BESIDE_M), frame)
+    # Street by street: the outline of all at once takes a hundred times longer.
+    near = shapely.union_all(shapely.buffer(shapely.get_parts(roads), _BESIDE_M))
+    beside = shapely.intersection(near, frame)
     lines = [
         {"layer": "limite", "geometry": town.outline.simplify(_TOLERANCE_M)},
         {"layer": "rues", "geometry": roads},
@@ -202,14 +204,14 @@ def _drawing(town: _Town) -> pd.DataFrame:
         for kind in DRAWN:
             drawn = network.isochrones(rasters[kind], OUTLINES_MIN)
             for minutes, shape in zip(drawn["minutes"], drawn["geometry"], strict=True):
-                near = shapely.intersection(shapely.make_valid(shape), beside)
+                shown = shapely.intersection(shapely.make_valid(shape), beside)
                 lines.append(
                     {
                         "layer": "isochrone",
                         "mode": mode,
                         "kind": kind,
                         "minutes": minutes,
-                        "geometry": shapely.make_valid(shapely.simplify(near, _TOLERANCE_M)),
+                        "geometry": shapely.make_valid(shapely.simplify(shown, _TOLERANCE_M)),
                     }
                 )
     return pd.DataFrame(lines).fillna({"mode": "", "kind": "", "minutes": 0})

@@ -22,6 +22,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 import pandas as pd
 import pandera.pandas as pa
 import pyarrow
@@ -372,7 +373,7 @@ def _match(
 
 
 def _as_text(column: pd.Series, *, label: str) -> pd.Series:
-    """Return a column as text; a half character (lone surrogate), that no file holds, is refused."""
+    """Return a column as text, without half characters (lone surrogates), that no file holds."""
     try:
         return column.astype("str")
     except UnicodeEncodeError as error:
@@ -391,7 +392,16 @@ def to_numbers(column: pd.Series, *, label: str) -> pd.Series:
         A value is neither a number (infinite ones are not) nor blank (statistical secrecy
         ``s`` counts as blank).
     """
-    text = _as_text(column, label=label).str.replace(r"[\s\u00a0\u202f]", "", regex=True)
+    text = _as_text(column, label=label)
+    numbers = pd.to_numeric(text, errors="coerce").astype("float64")
+    if (odd := ~np.isfinite(numbers)).any():
+        numbers[odd] = _odd_numbers(column[odd], text[odd], label=label)
+    return numbers
+
+
+def _odd_numbers(column: pd.Series, text: pd.Series, *, label: str) -> pd.Series:
+    """Turn into floats the few numbers that are written in French, or blank."""
+    text = text.str.replace(r"[\s\u00a0\u202f]", "", regex=True)
     text = text.str.replace(",", ".", regex=False)
     blank = text.isna() | text.isin(["", "s", "nd", "ns", "NA", "nan", "None"])
     blank |= text.str.startswith("N/A").fillna(False).astype(bool)
@@ -400,7 +410,7 @@ def to_numbers(column: pd.Series, *, label: str) -> pd.Series:
     wrong = column[numbers.isna() & ~blank]
     if len(wrong):
         raise LayoutError(
-            f"Dans {label}, valeur qui n’est pas un nombre : « {wrong.iloc[0]} »"
+            f"Dans {label}, valeur qui n’est pas un nombre : « {wrong.iloc[0]} »"
             f" ({len(wrong)} ligne(s)).",
             hint="Vérifiez le fichier du producteur.",
         )
