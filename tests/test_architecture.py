@@ -20,6 +20,7 @@ ROOMS = [
     ["catalogue"],
     ["communes"],
     ["sources"],
+    ["quarto"],
     ["readers"],
     ["tiles", "overpass"],
     ["network"],

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 from small_book import write_book
 
-from utils import book
-from utils.book import BookReport, build_book, build_pdf, faults_of_log, find_quarto
+from utils import book, quarto
+from utils.book import BookReport, build_book, build_pdf, faults_of_log
 from utils.errors import BookError
 from utils.preview import BANNER
+from utils.quarto import find_quarto
 
 # What the kernel's own libraries warn of is not this project's.
 pytestmark = pytest.mark.filterwarnings("default")
@@ -102,7 +103,8 @@ def test_another_folder_is_never_replaced(tmp_path: Path) -> None:
 
 @pytest.fixture
 def no_quarto(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(book, "find_quarto", lambda: None)
+    for module in (book, quarto):
+        monkeypatch.setattr(module, "find_quarto", lambda: None)
     monkeypatch.delenv("PVD_OFFLINE", raising=False)
     monkeypatch.delenv("PVD_QUARTO", raising=False)
 
@@ -110,8 +112,8 @@ def no_quarto(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("no_quarto")
 def test_offline_nothing_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PVD_OFFLINE", "1")
-    monkeypatch.setattr(book.subprocess, "run", lambda *a, **k: pytest.fail("rien à lancer"))
-    assert book._install_quarto() == (
+    monkeypatch.setattr(quarto.subprocess, "run", lambda *a, **k: pytest.fail("rien à lancer"))
+    assert quarto.install_quarto() == (
         None,
         "Quarto manque, et PVD_OFFLINE interdit de l’installer.",
     )
@@ -128,12 +130,12 @@ def test_offline_nothing_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_installation_that_fails_says_why(
     monkeypatch: pytest.MonkeyPatch, code: str, told: str
 ) -> None:
-    run = book.subprocess.run
-    monkeypatch.setattr(book, "INSTALL_LIMIT_S", 1)
+    run = quarto.subprocess.run
+    monkeypatch.setattr(quarto, "INSTALL_LIMIT_S", 1)
     monkeypatch.setattr(
-        book.subprocess, "run", lambda command, **k: run([sys.executable, "-c", code], **k)
+        quarto.subprocess, "run", lambda command, **k: run([sys.executable, "-c", code], **k)
     )
-    found, why = book._install_quarto()
+    found, why = quarto.install_quarto()
     assert found is None
     assert told in why
 

@@ -6,7 +6,6 @@ chapters, every figure is drawn anew, and a build that fails leaves the old site
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import re
 import shutil
@@ -25,17 +24,15 @@ from utils import dashboard, preview
 from utils.errors import BookError
 from utils.formats import counted, typographic
 from utils.lighten import lighten
+from utils.quarto import find_quarto, install_quarto
 from utils.reproducibility import REPORT, write_site_report
 from utils.sharing import describe_pages
 from utils.sitecheck import check_site, pages_of
-from utils.sources import is_offline
 from utils.sspcloud import DOWNLOADS
 from utils.stories.catalogue_pages import towns_date
 
-__all__ = ["BookReport", "build_book", "build_pdf", "faults_of_log", "find_quarto"]
+__all__ = ["BookReport", "build_book", "build_pdf", "faults_of_log"]
 
-#: Time that the installation of Quarto from PyPI may take, seconds.
-INSTALL_LIMIT_S: Final = 120
 #: Faults written out in an error; the others are counted.
 MAX_TOLD: Final = 20
 
@@ -94,75 +91,6 @@ class BookReport:
 
 
 # -- Quarto ----------------------------------------------------------------------------
-
-
-def find_quarto() -> str | None:
-    """Return the path of ``quarto``: ``PVD_QUARTO``, the PATH, or the virtual environment.
-
-    ``PVD_QUARTO=non`` asks for the preview.
-
-    Raises
-    ------
-    BookError
-        ``PVD_QUARTO`` is not a command.
-    """
-    asked = os.environ.get("PVD_QUARTO", "").strip()
-    if asked == "non":
-        return None
-    if asked:
-        found = shutil.which(asked)
-        if found is None:
-            raise BookError(
-                f"PVD_QUARTO désigne « {asked} », qui n’est pas une commande.",
-                hint="Donnez le chemin de quarto, ou « non » pour un aperçu.",
-            )
-        return found
-    return shutil.which("quarto") or shutil.which("quarto", path=str(Path(sys.executable).parent))
-
-
-def _install_quarto() -> tuple[str | None, str]:
-    """Try ``quarto-cli``, which installs the real Quarto; return its path, or why not."""
-    if os.environ.get("PVD_QUARTO", "").strip() == "non":
-        return None, "PVD_QUARTO demande l’aperçu."
-    if is_offline():
-        return None, "Quarto manque, et PVD_OFFLINE interdit de l’installer."
-    if importlib.util.find_spec("pip"):
-        command = [sys.executable, "-m", "pip", "install", "--quiet", "quarto-cli"]
-    else:  # an environment made by uv
-        uv = shutil.which("uv", path=f"{Path(sys.executable).parent}{os.pathsep}{os.defpath}")
-        command = [uv or "uv", "pip", "install", "--python", sys.executable, "quarto-cli"]
-    failed = "Quarto manque, et son installation par le paquet quarto-cli a échoué : "
-    try:
-        done = subprocess.run(
-            command,
-            capture_output=True,
-            text=True,
-            stdin=subprocess.DEVNULL,
-            timeout=INSTALL_LIMIT_S,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        return None, f"{failed}plus de {INSTALL_LIMIT_S} secondes."
-    except OSError as error:
-        return None, f"{failed}{error}."
-    found = find_quarto()
-    if done.returncode or not found:
-        lines = [line for line in done.stderr.splitlines() if line.strip()]
-        return None, f"{failed}{lines[-1].strip() if lines else 'aucune commande quarto'}."
-    if not quarto_version(found):
-        return None, f"{failed}la commande installée ne démarre pas."
-    return found, ""
-
-
-def quarto_version(quarto: str) -> str:
-    """Return the version that a ``quarto`` command gives, ``""`` when it does not work."""
-    try:
-        done = subprocess.run(
-            [quarto, "--version"], capture_output=True, text=True, timeout=60, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return done.stdout.strip() if done.returncode == 0 else ""
 
 
 def _quarto_render(
@@ -331,7 +259,7 @@ def build_book(root: Path, *, output: Path, progress: Progress | None = None) ->
     _check_output(root, output)
     quarto, why = find_quarto(), ""
     if quarto is None:
-        quarto, why = _install_quarto()
+        quarto, why = install_quarto()
     with _stage(root) as copy:
         site, faults = copy / "_book", []
         if quarto is None:

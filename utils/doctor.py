@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import socket
-import subprocess
 import sys
 from dataclasses import dataclass
 from importlib import metadata
@@ -13,10 +12,10 @@ from pathlib import Path
 from typing import Final
 
 from utils import tables
-from utils.book import find_quarto
 from utils.catalogue import load_sources
 from utils.errors import BookError, TableError
 from utils.formats import counted, join_words, typographic
+from utils.quarto import find_quarto, quarto_version
 from utils.sitecheck import find_browser
 from utils.sources import is_offline
 
@@ -90,11 +89,10 @@ def _quarto() -> Finding:
         return Finding(
             "quarto", False, "Quarto manque : avec lui, le vrai livre ; sans lui, un aperçu."
         )
-    done = subprocess.run(
-        [quarto, "--version"], capture_output=True, text=True, timeout=60, check=False
-    )
-    version = done.stdout.strip()
-    return Finding("quarto", done.returncode == 0, f"Quarto {version} ({quarto}).")
+    version = quarto_version(quarto)
+    if not version:
+        return Finding("quarto", False, f"La commande {quarto} ne démarre pas.")
+    return Finding("quarto", True, f"Quarto {version} ({quarto}).")
 
 
 def _browser() -> Finding:
