@@ -98,6 +98,15 @@ def test_another_folder_is_never_replaced(tmp_path: Path) -> None:
     assert (kept / "thèse.odt").is_file()
 
 
+def test_the_first_link_of_a_page_of_quarto_passes_the_menus(tmp_path: Path) -> None:
+    page, frame = tmp_path / "index.html", tmp_path / "cadre.html"
+    page.write_text('<body class="x"><nav></nav><main id="quarto-document-content">', "utf-8")
+    frame.write_text("<body><main>", "utf-8")  # nothing to pass
+    book._let_skip_menus(tmp_path)
+    assert page.read_text("utf-8").startswith('<body class="x"><a class="passer" href="#quarto-')
+    assert frame.read_text("utf-8") == "<body><main>"
+
+
 # -- which builder ---------------------------------------------------------------------
 
 

@@ -249,6 +249,8 @@ def test_numbers_and_dates():
         pd.Series(["1\u202f234,5", "1 234.5", "s", "", None, "N/A - secret", "-3"]), label="essai"
     )
     assert numbers.fillna(0).tolist() == [1234.5, 1234.5, 0, 0, 0, 0, -3]
+    twice = pd.Series(["1,5", "2", "s"], index=[7, 7, 7])
+    assert _base.to_numbers(twice, label="essai").fillna(0).tolist() == [1.5, 2, 0]
     dates = _base.to_dates(
         pd.Series(["31/12/2021", "1-2-2021", "2021-12-31T00:00:00+01:00", "31/12/2021 08:30", ""]),
         label="essai",

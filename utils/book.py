@@ -209,11 +209,11 @@ def _left_out(folder: str, names: list[str]) -> set[str]:
 
 def _let_skip_menus(site: Path) -> None:
     """Put first in each page a link to its content: Quarto has no place before its menus."""
-    link = f'<a class="passer" href="#{preview.SKIP_TARGET}">Aller au contenu</a>'
     for page in sorted(site.rglob("*.html")):
         text = page.read_text(encoding="utf-8")
         if f'id="{preview.SKIP_TARGET}"' in text:
-            page.write_text(_BODY.sub(rf"\g<0>{link}", text, count=1), encoding="utf-8")
+            text = _BODY.sub(rf"\g<0>{preview.SKIP_LINK}", text, count=1)
+            page.write_text(text, encoding="utf-8")
 
 
 def _config(root: Path) -> dict[str, Any]:

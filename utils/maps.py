@@ -862,9 +862,7 @@ def town_map(
     note = _basemap(axes, epsg) if basemap else ""
     tiled = note.endswith(f"{IGN_CREDIT}.")
     labelled = points is not None and "label" in points.columns and len(points) > 1
-    if not (
-        tiled or labelled or side_m
-    ):  # bare points on an empty ground say nothing, the outline does
+    if not (tiled or labelled):  # bare points on an empty ground say nothing, the outline does
         extent, focused = whole, None
     context: list[Artist] = []
     edges = [land.geometry]

@@ -32,7 +32,7 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 from utils.errors import BookError
 from utils.formats import NBSP, typographic
 
-__all__ = ["BANNER", "SKIP_TARGET", "build_preview", "execute_chapters"]
+__all__ = ["BANNER", "SKIP_LINK", "SKIP_TARGET", "build_preview", "execute_chapters"]
 
 BANNER: Final = typographic(
     "Aperçu : ce n’est pas le vrai livre. Quarto manque sur la machine qui l’a construit ; les"
@@ -588,6 +588,7 @@ def _copied(root: Path, site: Path, page: _Page, source: PurePosixPath, href: st
 
 #: Where the link that jumps over the menus leads, as in Quarto's pages.
 SKIP_TARGET: Final = "quarto-document-content"
+SKIP_LINK: Final = f'<a class="passer" href="#{SKIP_TARGET}">Aller au contenu</a>'
 
 _STYLE: Final = """
 :root { color-scheme: light dark; --fond: #fff; --texte: #1f2328; --lien: #0b5a8e;
@@ -652,7 +653,7 @@ def _document(page: _Page, pages: Sequence[_Page], config: Mapping[str, Any], fo
         '<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{name}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n"
-        f'<a class="passer" href="#{SKIP_TARGET}">Aller au contenu</a>\n'
+        f"{SKIP_LINK}\n"
         f'<p class="apercu" role="note">{BANNER}</p>\n<div class="cadre">\n'
         f'<nav class="sommaire" aria-label="Sommaire">{_menu(page, pages)}</nav>\n'
         f'<main id="{SKIP_TARGET}">\n'

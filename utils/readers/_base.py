@@ -395,7 +395,7 @@ def to_numbers(column: pd.Series, *, label: str) -> pd.Series:
     text = _as_text(column, label=label)
     numbers = pd.to_numeric(text, errors="coerce").astype("float64")
     if (odd := ~np.isfinite(numbers)).any():
-        numbers[odd] = _odd_numbers(column[odd], text[odd], label=label)
+        numbers[odd] = _odd_numbers(column[odd], text[odd], label=label).to_numpy()
     return numbers
 
 
